@@ -1,0 +1,57 @@
+# blindbook: the commands. `make setup` is idempotent and quick when nothing changed; every other target depends on it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NPM ?= npm
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: setup demo test check format bench fuzz soak native clean help
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+NATIVE_SOURCES := $(shell find CMakeLists.txt gpu matching zk -name '*.cpp' -o -name '*.hpp' -o -name '*.cuh' -o -name 'CMakeLists.txt' 2>/dev/null | grep -v '^zk/guests/')
+
+$(VENV)/.stamp-python: pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "setup: $(PYTHON) not found; install Python >= 3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "setup: Python >= 3.11 needed, found $$($(PYTHON) -V)" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check --upgrade "scikit-build-core>=1.1" "nanobind>=3.1" "cmake>=3.25" "ninja>=1.11"
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation -e ".[dev]"
+	@touch $@ $(VENV)/.stamp-native
+
+$(VENV)/.stamp-native: $(VENV)/.stamp-python $(NATIVE_SOURCES)
+	$(BIN)/cmake -S . -B build/all -G Ninja -DCMAKE_BUILD_TYPE=Release -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja >/dev/null
+	$(BIN)/cmake --build build/all
+	@touch $@
+
+contracts/node_modules/.stamp: contracts/package.json contracts/package-lock.json
+	@command -v node >/dev/null || { echo "setup: node not found; install Node >= 20" >&2; exit 1; }
+	cd contracts && $(NPM) ci --silent --no-audit --no-fund
+	@touch $@
+
+setup: $(VENV)/.stamp-python $(VENV)/.stamp-native contracts/node_modules/.stamp  ## create .venv, build the native modules, install the contract tools
+
+demo: setup  ## the main job: trade privately, prove the batches, settle on a local chain
+	$(BIN)/blindbook demo $(DEMO_FLAGS)
+
+test: setup  ## every test that fits 15 minutes on two cores
+	$(BIN)/python -m pytest -m "not soak" $(PYTEST_FLAGS)
+	cd contracts && ./forge test
+
+check: setup  ## format, lint and types; warnings are errors
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run --Werror $$(git ls-files '*.cpp' '*.hpp' '*.cuh' '*.h')
+
+format: setup  ## rewrite the sources in the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/clang-format -i $$(git ls-files '*.cpp' '*.hpp' '*.cuh' '*.h')
+
+soak: setup  ## the heavy suites
+	$(BIN)/python -m pytest -m soak $(PYTEST_FLAGS)
+
+clean:  ## remove everything that setup made
+	rm -rf $(VENV) build contracts/node_modules contracts/out contracts/cache
+	find gpu matching zk -name '*.so' -delete

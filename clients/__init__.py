@@ -1,0 +1,1 @@
+"""Software of users: SDK, bots, replay. Imports nothing of the server."""

@@ -1,0 +1,1 @@
+"""Market-maker and taker bots, recorded order flow."""

@@ -1,0 +1,1 @@
+"""The service around the matching core: sockets, sequencer, journal, batches, settlement."""

@@ -1,0 +1,1 @@
+"""Devices that run the prover's kernels; kernels are written once for CPU and GPU."""

@@ -1,0 +1,1 @@
+"""The perpetuals state machine: C++ core, bindings, readable model."""

@@ -1,0 +1,1 @@
+"""Readable Python model of the state machine; the oracle of the C++ core."""

@@ -1,0 +1,1 @@
+"""The zkVM: RV32IM machine, proof system, guests."""

@@ -1,0 +1,1 @@
+"""Chips as Python expressions: columns, constraints, bus interactions."""

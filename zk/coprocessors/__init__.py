@@ -1,0 +1,1 @@
+"""Chips that the guest calls."""

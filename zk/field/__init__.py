@@ -1,0 +1,1 @@
+"""KoalaBear and its quintic extension."""

@@ -1,0 +1,1 @@
+"""Prover, verifier, keys, proofs, soundness."""

@@ -1,0 +1,1 @@
+"""Sumcheck, LogUp-GKR and zerocheck over the boolean hypercube."""

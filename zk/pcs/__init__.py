@@ -1,0 +1,1 @@
+"""Stacked multilinear commitment opened with WHIR."""

@@ -1,0 +1,1 @@
+"""The prover worker process and its client."""

@@ -1,0 +1,1 @@
+"""Guest programs: ELF, executor, trace generation."""
