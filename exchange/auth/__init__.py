@@ -1,0 +1,1 @@
+"""Who may act: envelopes, keys, signatures, logins, limits."""

@@ -1,0 +1,1 @@
+"""Index prices: sources and the feeder."""

@@ -1,0 +1,1 @@
+"""The single writer: admission, time, engine, events."""

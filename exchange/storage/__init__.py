@@ -1,0 +1,1 @@
+"""The encrypted append-only journal and its recovery."""

@@ -1,0 +1,1 @@
+"""Tests of the exchange service with real sockets, processes and files."""
