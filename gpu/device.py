@@ -152,6 +152,11 @@ class Device(ABC):
     def download(self, tensor: Tensor) -> U32:
         """The canonical values of a tensor."""
 
+    def view(self, tensor: Tensor, offset: int, shape: tuple[int, ...]) -> Tensor:
+        """The values from flat position `offset` of a base tensor as a tensor of `shape`, not copied."""
+        count = int(np.prod(shape))
+        return tensor.reshape(-1)[offset : offset + count].reshape(shape)
+
     @abstractmethod
     def load(self, program: ChipProgram) -> LoadedChip:
         """Prepares the kernels of a chip. Results are cached."""
@@ -171,7 +176,11 @@ class Device(ABC):
 
     @abstractmethod
     def grind(self, hash_name: HashName, state: bytes, bits: int) -> int:
-        """Smallest nonce that passes (section 4). `state`: the challenger's serialised state, see `zk.transcript`."""
+        """Smallest nonce that passes (section 4).
+
+        `state` under keccak: S. Under poseidon2: sixteen u32 little-endian lanes in which all pending inputs and the tag word of
+        the nonce are written already, then the lane of the nonce as u32; the result of one permutation decides.
+        """
 
     @abstractmethod
     def fraction_tree(
