@@ -39,26 +39,28 @@ class Taker:
     def __init__(self, client: AsyncClient, market: int, account: int, settings: TakerSettings, seed: int) -> None:
         self._client, self._market, self._account, self._settings = client, market, account, settings
         self._random = random.Random(seed)
+        self._mark_fine = 0
         self.requests = 0
         self.fills = 0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Trades until `stop` is set."""
-        contexts = self._client.stream(f"ctx.{self._market}")
-        mark = 0
-        reader = asyncio.create_task(anext(contexts))
+        reader = asyncio.create_task(self._follow_mark())
         try:
             while not stop.is_set():
-                if reader.done():
-                    mark = reader.result().get("mark_fine", mark)
-                    reader = asyncio.create_task(anext(contexts))
+                if self._mark_fine:
+                    await self._trade(self._mark_fine)
+                try:
+                    await asyncio.wait_for(stop.wait(), self._settings.interval_seconds)
+                except TimeoutError:
                     continue
-                if mark:
-                    await self._trade(mark)
-                await asyncio.wait({reader}, timeout=self._settings.interval_seconds)
         finally:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
+
+    async def _follow_mark(self) -> None:
+        async for frame in self._client.stream(f"ctx.{self._market}"):
+            self._mark_fine = frame.get("mark_fine", self._mark_fine)
 
     async def _trade(self, mark_fine: int) -> None:
         state = await self._client.state(self._account)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from clients.bots.generated import generate_flow
 from clients.bots.maker import MakerSettings, compute_quotes
-from clients.bots.recording import RecordingError, Slots, load_flow, read_rows
+from clients.bots.recording import Flow, RecordingError, Slots, load_flow, read_rows
 from clients.bots.taker import TakerSettings, choose_order
 from clients.python.wire import Cancel, Order, Side, TimeInForce
 
@@ -104,3 +105,30 @@ def test_recorded_part_holds_the_recorded_fills(shared: Path) -> None:
     known = {order.client_id for _, order in flow.opening}
     known |= {request.item.client_id for request in flow.requests}
     assert all(b"recorded" + fill.maker_id.to_bytes(8, "big") in known for fill in flow.expected)
+
+
+def _generated(seed: int) -> Flow:
+    return generate_flow(seed, Slots(4, 2), market=0, count=500, opening_orders=60, mid_ticks=10_000, size_lots=5)
+
+
+def test_generated_flow_is_the_same_for_the_same_seed() -> None:
+    assert _generated(1) == _generated(1)
+    assert _generated(1).requests != _generated(2).requests
+
+
+def test_generated_flow_trades_and_never_crosses_passively() -> None:
+    flow = _generated(1)
+    assert len(flow.requests) == 500
+    assert flow.expected
+    takers = {request.row for request in flow.requests if request.slot >= 4}
+    assert {fill.index for fill in flow.expected} <= takers
+
+
+def test_generated_cancels_name_resting_orders() -> None:
+    flow = _generated(3)
+    seen = {order.client_id for _, order in flow.opening}
+    for request in flow.requests:
+        if isinstance(request.item, Cancel):
+            assert request.item.client_id in seen
+        else:
+            seen.add(request.item.client_id)
