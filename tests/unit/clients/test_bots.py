@@ -12,6 +12,9 @@ from clients.bots.generated import generate_flow
 from clients.bots.maker import MakerSettings, compute_quotes
 from clients.bots.recording import Flow, RecordingError, Slots, load_flow, read_rows
 from clients.bots.taker import TakerSettings, choose_order
+from clients.bots.wallets import WalletError, read_wallets, write_wallets
+from clients.python.client import Credential
+from clients.python.signing import Key
 from clients.python.wire import Cancel, Order, Side, TimeInForce
 
 HEADER = "ts_ms,op,order_id,side,price_cents,qty_1e8,flag\n"
@@ -132,3 +135,24 @@ def test_generated_cancels_name_resting_orders() -> None:
             assert request.item.client_id in seen
         else:
             seen.add(request.item.client_id)
+
+
+def test_key_file_is_private_and_round_trips(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    credentials = [Credential(2, Key.generate()), Credential(3, Key.generate(), 1)]
+    write_wallets(path, credentials)
+    assert [(c.account, c.slot, c.key.address) for c in read_wallets(path)] == [
+        (c.account, c.slot, c.key.address) for c in credentials
+    ]
+    path.chmod(0o644)
+    with pytest.raises(WalletError, match="expected mode 0600, found 0644"):
+        read_wallets(path)
+
+
+def test_damaged_key_file_is_refused_without_showing_it(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    path.touch(0o600)
+    path.write_text('{"accounts": [{"account": 2, "key": "0xsecret"}]}')
+    with pytest.raises(WalletError) as caught:
+        read_wallets(path)
+    assert "secret" not in str(caught.value)
