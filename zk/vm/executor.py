@@ -1,0 +1,107 @@
+"""Runs guests and keeps what trace generation needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zk.coprocessors.poseidon2 import CONSTANTS
+from zk.errors import ExecutionError
+from zk.vm import _executor
+from zk.vm.elf import GuestProgram
+from zk.vm.isa import OpCode
+
+U32 = NDArray[np.uint32]
+
+OUTPUT_WORDS = 16
+RECORDED_CYCLES_MAX = (1 << 22) - 1  # clk_end <= 2^22
+CYCLES_MAX = (1 << 29) - 1
+CALL_NUMBERS = {"P2": 3, "P2_PATH": 4}
+FAMILIES: tuple[str, ...] = tuple(_executor.families())
+
+if _executor.op_codes() != {code.name: int(code) for code in OpCode}:
+    raise ImportError("zk.vm._executor was built for another table of op codes: build it again")
+
+
+@dataclass(slots=True)
+class Execution:
+    """A finished run.
+
+    `outputs`: the 16 committed words. `rows` maps a chip to its logged rows, shape (width, rows), in order of execution;
+    empty where nothing was recorded. `executions` counts the runs of every ROM row. `registers`: (33, 2) and
+    `touched`: three arrays (addresses ascending, values, times), with final values and times of the last access.
+    """
+
+    program: GuestProgram
+    cycles: int
+    exit_code: int
+    outputs: U32
+    hints_read: int
+    executions: U32
+    registers: U32
+    touched: tuple[U32, U32, U32]
+    rows: dict[str, U32] = field(default_factory=dict)
+
+    @property
+    def output_bytes(self) -> bytes:
+        """The output words as 64 bytes, each word little-endian."""
+        return self.outputs.astype("<u4").tobytes()
+
+    def cycles_by_symbol(self) -> list[tuple[str, int]]:
+        """Executed instructions per function, most first; one line for a program without symbols."""
+        totals: dict[str, int] = {}
+        for pc, count in zip(self.program.rom.pc.tolist(), self.executions.tolist(), strict=True):
+            if count:
+                name = self.program.symbol_at(pc) or "(no symbol)"
+                totals[name] = totals.get(name, 0) + count
+        return sorted(totals.items(), key=lambda item: -item[1])
+
+
+def execute(
+    program: GuestProgram,
+    hints: U32 | None = None,
+    max_cycles: int = RECORDED_CYCLES_MAX,
+    *,
+    coprocessors: Iterable[str] = ("P2", "P2_PATH"),
+    record: bool = True,
+) -> Execution:
+    """Runs the guest to HALT.
+
+    `hints`: private words for HINT_WORD and the siblings of P2_PATH. `coprocessors`: names of the calls the machine has. With
+    `record` the rows for trace generation are kept and at most 2^22 - 1 cycles are possible, else 2^29 - 1.
+    Raises ExecutionError with pc and symbol for everything that has no proof: see the list in section 20.
+    """
+    words = np.ascontiguousarray(np.zeros(0, np.uint32) if hints is None else hints, dtype=np.uint32)
+    limit = RECORDED_CYCLES_MAX if record else CYCLES_MAX
+    if not 0 < max_cycles <= limit:
+        raise ValueError(f"max_cycles: expected 1..{limit}, found {max_cycles}")
+    calls = sum(1 << CALL_NUMBERS[name] for name in set(coprocessors))
+    machine = _executor.make_executor(
+        np.ascontiguousarray(program.rom.columns()),
+        program.image_addresses,
+        program.image_values,
+        program.zero_base,
+        program.entry,
+        CONSTANTS.flat(),
+    )
+    machine.run(words, max_cycles, record, calls)
+    if machine.fault:
+        raise ExecutionError(
+            machine.fault, pc=machine.pc, symbol=program.symbol_at(machine.pc), cycle=machine.cycles + 1
+        )
+    rows = {name: machine.take_rows(number) for number, name in enumerate(FAMILIES)} if record else {}
+    addresses, values, times = (column[0] for column in machine.touched())
+    return Execution(
+        program=program,
+        cycles=machine.cycles,
+        exit_code=machine.exit_code,
+        outputs=machine.outputs()[0],
+        hints_read=machine.hints_read,
+        executions=machine.executions()[0],
+        registers=machine.registers(),
+        touched=(addresses, values, times),
+        rows=rows,
+    )

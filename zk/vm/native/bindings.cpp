@@ -1,0 +1,133 @@
+// Python bindings of the executor; no logic.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
+
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+
+#include "executor.hpp"
+
+namespace nb = nanobind;
+using namespace blindbook::vm;
+
+namespace {
+
+using Words = nb::ndarray<const std::uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using OwnedWords = nb::ndarray<nb::numpy, std::uint32_t>;
+
+std::span<const std::uint32_t> view(const Words& words) { return {words.data(), words.shape(0)}; }
+
+OwnedWords own(std::vector<std::uint32_t> values, std::size_t rows, std::size_t columns) {
+    auto* owned = new std::vector<std::uint32_t>(std::move(values));
+    nb::capsule owner(owned, [](void* pointer) noexcept { delete static_cast<std::vector<std::uint32_t>*>(pointer); });
+    return OwnedWords(owned->data(), {rows, columns}, owner);
+}
+
+// Row-major rows to one array per column, in blocks that stay in the cache.
+std::vector<std::uint32_t> transpose(const std::vector<std::uint32_t>& rows, std::size_t width) {
+    const std::size_t count = rows.size() / width;
+    std::vector<std::uint32_t> columns(rows.size());
+    constexpr std::size_t block = 512;
+    for (std::size_t start = 0; start < count; start += block)
+        for (std::size_t column = 0; column < width; ++column)
+            for (std::size_t row = start; row < std::min(count, start + block); ++row)
+                columns[column * count + row] = rows[row * width + column];
+    return columns;
+}
+
+std::unique_ptr<Executor> make_executor(const nb::ndarray<const std::uint32_t, nb::shape<6, -1>, nb::c_contig>& rom,
+                                        const Words& image_addresses, const Words& image_values,
+                                        std::uint32_t zero_base, std::uint32_t entry, const Words& constants) {
+    const std::size_t rows = rom.shape(1);
+    if (rows == 0) throw std::invalid_argument("empty ROM");
+    if (image_addresses.shape(0) != image_values.shape(0)) throw std::invalid_argument("image: lengths differ");
+    if (constants.shape(0) != 8 * 16 + 20 + 16) throw std::invalid_argument("Poseidon2: expected 164 constants");
+    const auto column = [&](std::size_t i) { return std::span(rom.data() + i * rows, rows); };
+    const Program program{
+        column(0),          column(1), column(2), column(3), column(4), column(5), view(image_addresses),
+        view(image_values), zero_base, entry};
+    for (std::size_t i = 0; i < rows; ++i)
+        if (program.pc[i] % 4 != 0 || program.r[i] >= register_count || program.rs1[i] >= 32 ||
+            (i > 0 && program.pc[i] <= program.pc[i - 1]))
+            throw std::invalid_argument("ROM row " + std::to_string(i) + " is malformed");
+    for (const std::uint32_t address : view(image_addresses))
+        if (address % 4 != 0 || address >= address_limit) throw std::invalid_argument("image address is malformed");
+    Poseidon2Constants poseidon2;
+    const std::uint32_t* next = constants.data();
+    for (auto& round : poseidon2.full) next = std::copy_n(next, 16, round.begin()) - round.end() + next + 16;
+    std::copy_n(next, 20, poseidon2.partial.begin());
+    std::copy_n(next + 20, 16, poseidon2.diagonal.begin());
+    return std::make_unique<Executor>(program, poseidon2);
+}
+
+void run(Executor& executor, const Words& hints, std::uint32_t cycle_limit, bool record, std::uint32_t calls) {
+    if (cycle_limit > (record ? recorded_cycles_max : cycles_max)) throw std::invalid_argument("cycle limit too large");
+    const auto words = view(hints);
+    nb::gil_scoped_release release;
+    executor.run(words, {cycle_limit, record, calls});
+}
+
+// (addresses, values, times) of the words that satisfy the condition of the caller: here all touched ones, ascending.
+nb::tuple touched(const Executor& executor) {
+    std::vector<std::uint32_t> addresses = executor.memory().touched();
+    std::sort(addresses.begin(), addresses.end());
+    std::vector<std::uint32_t> values, times;
+    for (const std::uint32_t address : addresses) {
+        const Cell cell = executor.memory().peek(address);
+        values.push_back(cell.value);
+        times.push_back(cell.time);
+    }
+    const std::size_t count = addresses.size();
+    return nb::make_tuple(own(std::move(addresses), 1, count), own(std::move(values), 1, count),
+                          own(std::move(times), 1, count));
+}
+
+}  // namespace
+
+NB_MODULE(_executor, m) {
+    m.doc() = "RV32IM executor that logs what trace generation needs.";
+    nb::class_<Executor>(m, "Executor")
+        .def("run", &run, nb::arg("hints"), nb::arg("cycle_limit"), nb::arg("record"), nb::arg("calls"))
+        .def_prop_ro("fault", &Executor::fault)
+        .def_prop_ro("pc", &Executor::pc)
+        .def_prop_ro("cycles", &Executor::cycles)
+        .def_prop_ro("exit_code", &Executor::exit_code)
+        .def_prop_ro("hints_read", &Executor::hints_read)
+        .def("outputs",
+             [](const Executor& executor) {
+                 const auto& words = executor.outputs();
+                 return own({words.begin(), words.end()}, 1, words.size());
+             })
+        .def("executions",
+             [](const Executor& executor) { return own(executor.executions(), 1, executor.executions().size()); })
+        .def("registers",
+             [](const Executor& executor) {
+                 std::vector<std::uint32_t> words;
+                 for (const Cell& cell : executor.registers()) words.insert(words.end(), {cell.value, cell.time});
+                 return own(std::move(words), register_count, 2);
+             })
+        .def("touched", &touched)
+        .def(
+            "take_rows",
+            [](Executor& executor, std::size_t family) {
+                if (family >= family_shapes.size()) throw std::out_of_range("no such family");
+                const std::size_t width = family_shapes[family].width;
+                const std::vector<std::uint32_t> rows = std::move(executor.rows(family));
+                return own(transpose(rows, width), width, rows.size() / width);
+            },
+            "Logged rows of a family as (width, rows); they are given away.");
+    m.def("make_executor", &make_executor);
+    m.def("op_codes", [] {
+        nb::dict names;
+        for (const auto& [name, code] : op_code_names) names[name] = static_cast<int>(code);
+        return names;
+    });
+    m.def("families", [] {
+        nb::list names;
+        for (const auto& shape : family_shapes) names.append(nb::str(shape.chip.data(), shape.chip.size()));
+        return names;
+    });
+}
