@@ -181,3 +181,27 @@ function powerPairs(uint256 point, uint256 count, uint256 pairs) pure {
         }
     }
 }
+
+/// A virtual column of height 2^h at the point (proof system, section 5.7); Montgomery form, reduced. Kinds: 0 IDX, 1 BYTE_X,
+/// 2 BYTE_Y, 3 BYTE_AND, 4 POW2_16, 5 POW2_16_COMPLEMENT, 6 BIT4, 7 ONE.
+function virtualColumn(uint256 kind, uint256[] memory point, uint256 h) pure returns (uint256 value) {
+    unchecked {
+        if (kind == 7) return R;
+        if (kind == 6) return point[4];
+        if (kind >= 4) {
+            // prod_{i < 4} (1 + r_i (2^(2^i) - 1)); the complement is twice the same at 1 - r
+            value = R;
+            for (uint256 i = 0; i < 4; i++) {
+                uint256 r = kind == 4 ? point[i] : fold(subCanonical(R, point[i]));
+                value = mul(value, fold(fold(R + r * ((1 << (1 << i)) - 1))));
+            }
+            return kind == 4 ? value : fold(2 * value);
+        }
+        uint256 bits = kind == 0 ? h : 8;
+        for (uint256 i = bits; i > 0; i--) {
+            uint256 r = point[kind == 2 ? i + 7 : i - 1];
+            if (kind == 3) r = mul(r, point[i + 7]);
+            value = fold(2 * value + r);
+        }
+    }
+}
