@@ -1,15 +1,23 @@
 """All errors of the package `zk`, as one tree.
 
-    ZkError
-    ├── ElfError               a file is not a guest program this machine can run
-    ├── GuestBuildError        the compiler refused a guest
-    ├── SetupError             a program or machine breaks a rule that the proof relies on
-    ├── AirError               a chip breaks a rule of the generator (proof system, section 5)
-    ├── ExecutionError         the guest did something that has no proof
-    ├── TraceError             a trace violates a constraint or a bus, or does not fit the machine
-    ├── WorkerError            the prover worker failed or broke its protocol
-    └── VerificationError      a proof is not accepted
-        └── ProofFormatError   … because its bytes are not a proof of this shape
+ZkError
+├── ElfError               a file is not a guest program this machine can run
+├── GuestBuildError        the compiler refused a guest
+├── SetupError             a program or machine breaks a rule that the proof relies on
+├── AirError               a chip breaks a rule of the generator (proof system, section 5)
+├── ExecutionError         the guest did something that has no proof
+├── TraceError             a trace violates a constraint or a bus, or does not fit the machine
+├── WorkerError            the prover worker failed or broke its protocol
+└── VerificationError      a proof is not accepted
+    ├── ProofFormatError   its bytes are not a proof of the shape that key and header demand
+    │   ├── TruncatedProofError, TrailingBytesError, NonCanonicalError
+    │   └── HeaderError    magic, version, configuration, zk flag or chip count
+    ├── VerifyingKeyMismatchError
+    ├── ShapeError         heights or sizes outside what the key admits
+    ├── PublicValueError   a public value breaks a rule of the machine
+    └── ArgumentError      one per check of the argument:
+        ZeroDenominatorError, RootSumError, LayerError, ZerocheckError, GrindingError,
+        MerkleError, FoldError, FinalIdentityError
 """
 
 from __future__ import annotations
@@ -65,3 +73,67 @@ class VerificationError(ZkError):
 
 class ProofFormatError(VerificationError):
     """The bytes are not a proof of the shape that key and header demand."""
+
+
+class TruncatedProofError(ProofFormatError):
+    """The proof ends inside a field."""
+
+
+class TrailingBytesError(ProofFormatError):
+    """Bytes follow the last field."""
+
+
+class NonCanonicalError(ProofFormatError):
+    """An element or digest element is not below p."""
+
+
+class HeaderError(ProofFormatError):
+    """Magic, version, configuration, zk flag or chip count is not that of this verifier and key."""
+
+
+class VerifyingKeyMismatchError(VerificationError):
+    """The proof names another verifying key."""
+
+
+class ShapeError(VerificationError):
+    """Heights or derived sizes lie outside what the verifying key admits."""
+
+
+class PublicValueError(VerificationError):
+    """A public value breaks a rule of the machine."""
+
+
+class ArgumentError(VerificationError):
+    """A check of the argument fails."""
+
+
+class ZeroDenominatorError(ArgumentError):
+    """The root denominator or the public denominator is zero."""
+
+
+class RootSumError(ArgumentError):
+    """The bus sum is not minus the public sum."""
+
+
+class LayerError(ArgumentError):
+    """The claims of a GKR layer do not continue the claim of the layer above."""
+
+
+class ZerocheckError(ArgumentError):
+    """The column evaluations do not give the value at which the zerocheck ended."""
+
+
+class GrindingError(ArgumentError):
+    """A nonce does not show the demanded work."""
+
+
+class MerkleError(ArgumentError):
+    """Opened rows do not hash to the root."""
+
+
+class FoldError(ArgumentError):
+    """An opened row folds to another value than the final polynomial has there."""
+
+
+class FinalIdentityError(ArgumentError):
+    """The opening sumcheck does not end at weight times final polynomial."""

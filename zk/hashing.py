@@ -46,11 +46,11 @@ class Hasher(ABC):
 
     @abstractmethod
     def is_canonical(self, digest: bytes) -> bool:
-        """Whether 32 bytes are a digest of this configuration."""
+        """Whether the bytes are digests of this configuration, one after the other."""
 
-    def encode(self, elements: Sequence[int]) -> bytes:
+    def encode(self, elements: Sequence[int] | NDArray[np.uint32]) -> bytes:
         """Base elements as the proof holds them, four bytes each."""
-        return np.array(elements, dtype=">u4" if self.byte_order == "big" else "<u4").tobytes()
+        return np.asarray(elements, dtype=">u4" if self.byte_order == "big" else "<u4").tobytes()
 
 
 class Poseidon2Hasher(Hasher):
@@ -74,7 +74,7 @@ class Poseidon2Hasher(Hasher):
         return self.leaves([[len(data), *chunks]])[0]
 
     def is_canonical(self, digest: bytes) -> bool:
-        return all(element < P for element in digest_elements(digest))
+        return len(digest) % DIGEST_BYTES == 0 and all(element < P for element in digest_elements(digest))
 
 
 class KeccakHasher(Hasher):
@@ -93,11 +93,11 @@ class KeccakHasher(Hasher):
         return keccak256(b"\x05" + data)
 
     def is_canonical(self, digest: bytes) -> bool:
-        return len(digest) == DIGEST_BYTES
+        return len(digest) % DIGEST_BYTES == 0
 
 
 def digest_elements(digest: bytes) -> tuple[int, ...]:
-    """The eight elements of a Poseidon2 digest."""
+    """The elements of Poseidon2 digests, eight each."""
     return tuple(int(element) for element in np.frombuffer(digest, dtype="<u4"))
 
 

@@ -1,0 +1,260 @@
+"""prove(): the protocol in order (proof system, section 7)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpu.device import ChipColumns, ColumnClaim, Commitment, Device, FractionTree, Tensor, ZerocheckProver
+from zk.channel import ProverChannel
+from zk.errors import TraceError
+from zk.field import Ext, P, zero
+from zk.field.extension import powers
+from zk.machine.keys import ProvingKey
+from zk.machine.proof import encode_header
+from zk.machine.shape import PREPROCESSED, Shape, derive_shape
+from zk.machine.verifier import check_shape, observe_statement
+from zk.multilinear.gkr import FractionClaim, prove_layers, prove_root
+from zk.multilinear.virtual import virtual_column
+from zk.multilinear.zerocheck import BusChallenges, chip_weights, prove_zerocheck, segment_weights
+from zk.pcs.whir import prove_opening
+from zk.transcript import Tag
+
+Trace = NDArray[np.uint32]
+Progress = Callable[[str, float], None]
+
+
+@dataclass(slots=True)
+class ProofStatistics:
+    """Measurements of one proof. Used cells are those of the chips; committed cells those of the stacked matrices."""
+
+    used_cells: int = 0
+    committed_cells: int = 0
+    leaves: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def prove(
+    pk: ProvingKey,
+    traces: Mapping[str, Trace],
+    public_values: Sequence[int],
+    device: Device,
+    progress: Progress | None = None,
+) -> bytes:
+    """A proof that the traces satisfy the machine with these public values.
+
+    `traces`: chip name -> canonical (main_count, 2^height); absent chips are missing. `progress` receives the stage (commit, gkr,
+    zerocheck, open) and the done part of it. Raises TraceError where a trace does not fit the machine; a trace that violates a
+    constraint gives a proof that no verifier accepts.
+    """
+    return Prover(pk, traces, public_values, device, progress).run()
+
+
+class Prover:
+    """One run of the prover; `statistics` is complete after `run`."""
+
+    def __init__(
+        self,
+        pk: ProvingKey,
+        traces: Mapping[str, Trace],
+        public_values: Sequence[int],
+        device: Device,
+        progress: Progress | None = None,
+    ) -> None:
+        self.key = pk.verifying_key
+        self.device = device
+        self.public_values = tuple(int(value) for value in public_values)
+        self.statistics = ProofStatistics()
+        self.channel = ProverChannel(self.key.configuration)
+        self._pk = pk
+        self._progress = progress or (lambda stage, done: None)
+        heights = _heights(pk, traces)
+        self.shape: Shape = derive_shape(self.key.chips, heights, self.key.log_rows_min)
+        check_shape(self.key, self.shape)
+        self._traces = {number: traces[self.key.chips[number].program.name] for number in self.shape.present}
+
+    def run(self) -> bytes:
+        """The steps of section 7."""
+        channel = self.channel
+        channel.raw(encode_header(self.key, self.shape.heights, self.public_values))
+        observe_statement(channel, self.key, self.shape.heights, self.public_values)
+        with self._stage("commit"):
+            self.commit()
+            sample = channel.challenge("z0")
+            channel.send(Tag.OUT_OF_DOMAIN, [self.out_of_domain(sample)])
+        buses = BusChallenges(channel.challenge("alpha"), channel.challenge("beta"))
+        with self._stage("gkr"):
+            claim = self.prove_buses(self.chip_columns(), buses)
+        with self._stage("zerocheck"):
+            point = self.prove_rows(claim, buses)
+        gamma = channel.challenge("gamma")
+        with self._stage("open"):
+            self.prove_openings(sample, point, gamma)
+        return channel.proof()
+
+    def commit(self) -> None:
+        """Step 2: stacks, encodes and hashes the main columns."""
+        self.stacks: dict[str, Tensor] = {}
+        self.commitments: list[Commitment] = []
+        hash_name, log_inv_rate = self.key.configuration.hasher.name, self.key.parameters.log_inv_rate
+        for tree in self.shape.trees:
+            if tree.name == PREPROCESSED:
+                stack, commitment = self._pk.commit_preprocessed(self.device, self.shape)
+            else:
+                stack = self.device.upload(self._stack_main(tree.width))
+                commitment = self.device.commit(hash_name, stack, log_inv_rate)
+                self.channel.send_digest(Tag.ROOT, commitment.root)
+            self.stacks[tree.name] = stack
+            self.commitments.append(commitment)
+            self.statistics.used_cells += tree.cells
+            self.statistics.committed_cells += tree.width << self.shape.log_rows
+
+    def out_of_domain(self, sample: Ext) -> Ext:
+        """Step 3: F(z_0) over the cells of all trees."""
+        result = zero()
+        for tree in self.shape.trees:
+            flat = self.device.view(self.stacks[tree.name], 0, (tree.width << self.shape.log_rows,))
+            value = Ext(self.device.evaluate_univariate(flat, sample.c))
+            result = result + value * sample ** (tree.start << self.shape.log_rows)
+        return result
+
+    def chip_columns(self) -> list[ChipColumns]:
+        """The columns of all present chips on the device, in the order sigma. Main columns are views of the stack."""
+        return [self._chip_columns(number) for number in self.shape.order]
+
+    def prove_buses(self, chips: Sequence[ChipColumns], buses: BusChallenges) -> FractionClaim:
+        """Steps 4 to 6: the sum of all fractions, down to the leaves."""
+        self._chips = chips
+        tree = self.fraction_tree(chips, buses)
+        self.statistics.leaves = sum(1 << segment.log_height for segment in self.shape.segments)
+        claim = prove_root(self.channel, tree)
+        return self.prove_layers(tree, claim)
+
+    def fraction_tree(self, chips: Sequence[ChipColumns], buses: BusChallenges) -> FractionTree:
+        """Step 4."""
+        return self.device.fraction_tree(chips, buses.alpha.c, buses.beta.c, self.shape.log_leaves)
+
+    def prove_layers(self, tree: FractionTree, claim: FractionClaim) -> FractionClaim:
+        """Steps 5 and 6."""
+        return prove_layers(self.channel, tree, claim, self.shape.log_leaves)
+
+    def prove_rows(self, claim: FractionClaim, buses: BusChallenges) -> list[Ext]:
+        """Steps 7 and 8: the zerocheck, then all column evaluations at its point."""
+        combination = self.channel.challenge("zerocheck.lambda")
+        prover = self.zerocheck(claim, combination, buses)
+        point = prove_zerocheck(self.channel, prover, self.shape.log_height_max)
+        self.channel.send(Tag.COLUMN_EVALUATIONS, self.column_evaluations(prover))
+        return point
+
+    def zerocheck(self, claim: FractionClaim, combination: Ext, buses: BusChallenges) -> ZerocheckProver:
+        """The prover of section 8 for the claim on the leaves."""
+        shape = self.shape
+        programs = {number: self.key.chips[number].program for number in shape.present}
+        weights = chip_weights(programs, shape.segments, segment_weights(shape.segments, claim.point), combination)
+        return self.device.zerocheck(
+            self._chips,
+            [x.c for x in claim.point[: shape.log_height_max]],
+            combination.c,
+            buses.alpha.c,
+            buses.beta.c,
+            [[w.c for w in weights[number].interactions] for number in shape.order],
+            [[w.c for w in weights[number].constraints] for number in shape.order],
+        )
+
+    def column_evaluations(self, prover: ZerocheckProver) -> list[Ext]:
+        """Evaluations of all committed columns in tree order."""
+        by_chip = dict(zip(self.shape.order, prover.column_evaluations(), strict=True))
+        return [Ext(by_chip[place.chip][place.column]) for place in self.shape.columns]
+
+    def prove_openings(self, sample: Ext, point: Sequence[Ext], gamma: Ext) -> None:
+        """Step 9."""
+        shape = self.shape
+        columns = list(shape.columns)
+        claims = [
+            ColumnClaim(column.offset, column.log_height, coefficient.c)
+            for column, coefficient in zip(columns, powers(gamma, len(columns), gamma), strict=True)
+        ]
+        pieces = [
+            (tree.start << shape.log_rows, self.device.view(self.stacks[tree.name], 0, (tree.width << shape.log_rows,)))
+            for tree in shape.trees
+        ]
+        prover = self.device.opening(pieces, shape.log_size, sample.c, [x.c for x in point], claims)
+        prove_opening(self.channel, self.device, self.key.whir(shape), self.commitments, prover)
+
+    def _stack_main(self, width: int) -> Trace:
+        """The stack matrix (width, 2^log_rows) of all main columns, tail zero."""
+        flat = np.zeros(width << self.shape.log_rows, dtype=np.uint32)
+        offset = 0
+        for number in self.shape.order:
+            trace = self._traces[number]
+            flat[offset : offset + trace.size] = trace.reshape(-1)
+            offset += trace.size
+        return flat.reshape(width, -1)
+
+    def _chip_columns(self, number: int) -> ChipColumns:
+        program, height = self.key.chips[number].program, self.shape.heights[number]
+        assert height is not None
+        virtual = [virtual_column(kind, height) for kind in program.virtual]
+        return ChipColumns(
+            chip=self.device.load(program),
+            log_height=height,
+            main=self._columns_of("main", number, program.main_count, height),
+            preprocessed=self._columns_of(PREPROCESSED, number, program.preprocessed_count, height),
+            virtual=self.device.upload(np.stack(virtual).astype(np.uint32)) if virtual else None,
+        )
+
+    def _columns_of(self, tree_name: str, number: int, count: int, height: int) -> Tensor | None:
+        """The columns of one chip in one tree, which are adjacent in its stack."""
+        if not count:
+            return None
+        tree = next(tree for tree in self.shape.trees if tree.name == tree_name)
+        first = next(place.offset for place in tree.columns if place.chip == number)
+        return self.device.view(
+            self.stacks[tree_name], first - (tree.start << self.shape.log_rows), (count, 1 << height)
+        )
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        self._progress(name, 0.0)
+        start = time.perf_counter()
+        yield
+        self.statistics.seconds[name] = time.perf_counter() - start
+        self._progress(name, 1.0)
+
+
+def _heights(pk: ProvingKey, traces: Mapping[str, Trace]) -> list[int | None]:
+    """log2 heights by chip number; raises TraceError for traces that do not fit."""
+    chips = pk.verifying_key.chips
+    unknown = set(traces) - {chip.program.name for chip in chips}
+    if unknown:
+        raise TraceError(f"traces: chips {sorted(unknown)} are not in the machine")
+    heights: list[int | None] = []
+    for chip in chips:
+        trace = traces.get(chip.program.name)
+        heights.append(None if trace is None else _height(chip.program.name, chip.program.main_count, trace))
+        height = heights[-1]
+        if height is None and not chip.optional:
+            raise TraceError(f"chip {chip.program.name}: expected a trace, found none")
+        if height is not None and not chip.log_height_min <= height <= chip.log_height_max:
+            raise TraceError(
+                f"chip {chip.program.name}: expected height 2^{chip.log_height_min}..2^{chip.log_height_max}, found 2^{height}"
+            )
+    return heights
+
+
+def _height(name: str, main_count: int, trace: Trace) -> int:
+    if trace.ndim != 2 or trace.dtype != np.uint32 or trace.shape[0] != main_count:
+        raise TraceError(
+            f"chip {name}: expected u32 columns of shape ({main_count}, 2^h), found {trace.dtype} {trace.shape}"
+        )
+    height = int(trace.shape[1]).bit_length() - 1
+    if trace.shape[1] != 1 << height:
+        raise TraceError(f"chip {name}: expected a power of two of rows, found {trace.shape[1]}")
+    if trace.size and int(trace.max()) >= P:
+        raise TraceError(f"chip {name}: expected values below {P}, found {int(trace.max())}")
+    return height
