@@ -1,0 +1,226 @@
+// Python bindings of the CPU kernels. Arrays are contiguous NumPy arrays of u32 in Montgomery form except where said.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "gpu/kernels/extension.cuh"
+#include "gpu/native/commitment.hpp"
+#include "gpu/native/dispatch.hpp"
+
+namespace nb = nanobind;
+
+namespace blindbook {
+namespace {
+
+using portable::Fp;
+using Words = nb::ndarray<u32, nb::c_contig, nb::device::cpu>;
+using ConstWords = nb::ndarray<const u32, nb::c_contig, nb::device::cpu>;
+using Words64 = nb::ndarray<u64, nb::c_contig, nb::device::cpu>;
+
+void require(bool condition, const char* message) {
+    if (!condition) throw std::invalid_argument(message);
+}
+
+constexpr usize CONVERSION_GRAIN = usize{1} << 16;
+
+void to_montgomery(const Kernels& kernels, const ConstWords& from, const Words& to) {
+    require(from.size() == to.size(), "arrays of equal size expected");
+    const nb::gil_scoped_release release;
+    std::vector<char> bad(thread_count(), 0);
+    parallel_ranges(from.size(), CONVERSION_GRAIN, [&](usize begin, usize end, usize thread) {
+        if (!kernels.to_montgomery(from.data() + begin, to.data() + begin, end - begin)) bad[thread] = 1;
+    });
+    for (const char flag : bad) require(flag == 0, "a value is not below p");
+}
+
+void from_montgomery(const Kernels& kernels, const ConstWords& from, const Words& to) {
+    require(from.size() == to.size(), "arrays of equal size expected");
+    const nb::gil_scoped_release release;
+    parallel_ranges(from.size(), CONVERSION_GRAIN, [&](usize begin, usize end, usize) {
+        kernels.from_montgomery(from.data() + begin, to.data() + begin, end - begin);
+    });
+}
+
+HashKind hash_kind(const std::string& name) {
+    if (name == "poseidon2") return HashKind::poseidon2;
+    require(name == "keccak", "the hash is poseidon2 or keccak");
+    return HashKind::keccak;
+}
+
+int log2_of(usize size) {
+    int log = 0;
+    while ((usize{1} << log) < size) ++log;
+    require((usize{1} << log) == size, "a power of two expected");
+    return log;
+}
+
+// columns: (width, 2^log_rows).
+Commitment* commit(const Kernels& kernels, const std::string& hash, const ConstWords& columns, int log_inv_rate) {
+    require(columns.ndim() == 2 && columns.shape(0) > 0, "columns of shape (width, rows) expected");
+    const usize length = columns.shape(1);
+    std::vector<const u32*> pointers(columns.shape(0));
+    for (usize i = 0; i < pointers.size(); ++i) pointers[i] = columns.data() + i * length;
+    const int log_rows = log2_of(length);
+    const HashKind kind = hash_kind(hash);
+    const nb::gil_scoped_release release;
+    return new Commitment(kernels, kind, std::move(pointers), log_rows, log_inv_rate);
+}
+
+// values: (5, 2^m), cut into 2^log_width columns of five base columns each.
+Commitment* commit_extension(const Kernels& kernels, const std::string& hash, const ConstWords& values, int log_width,
+                             int log_inv_rate) {
+    require(values.ndim() == 2 && values.shape(0) == 5, "values of shape (5, n) expected");
+    const usize size = values.shape(1);
+    const int log_rows = log2_of(size) - log_width;
+    require(log_width >= 0 && log_rows >= 0, "the width exceeds the vector");
+    std::vector<const u32*> pointers;
+    for (usize column = 0; column < usize{1} << log_width; ++column)
+        for (usize k = 0; k < 5; ++k) pointers.push_back(values.data() + k * size + (column << log_rows));
+    const HashKind kind = hash_kind(hash);
+    const nb::gil_scoped_release release;
+    return new Commitment(kernels, kind, std::move(pointers), log_rows, log_inv_rate);
+}
+
+nb::bytes digest_bytes(const Digest& digest) {
+    return nb::bytes(reinterpret_cast<const char*>(digest.data()), digest.size());
+}
+
+nb::list open(const Commitment& commitment, const std::vector<usize>& positions, const Words& rows) {
+    require(rows.size() == positions.size() * commitment.width(), "rows of shape (positions, width) expected");
+    OpenedRows opened;
+    {
+        const nb::gil_scoped_release release;
+        opened = commitment.open(positions);
+        std::copy(opened.rows.begin(), opened.rows.end(), rows.data());
+    }
+    nb::list path;
+    for (const auto& digest : opened.path) path.append(digest_bytes(digest));
+    return path;
+}
+
+// Sums per run of `length` values against the tables (count, 5, length): (runs, count, 5).
+void weighted_runs(const Kernels& kernels, const ConstWords& values, const ConstWords& tables, const Words& sums) {
+    require(tables.ndim() == 3 && tables.shape(1) == 5 && tables.shape(2) % 16 == 0,
+            "tables of shape (count, 5, 16 k) expected");
+    const usize length = tables.shape(2);
+    const usize count = tables.shape(0);
+    const usize runs = values.size() / length;
+    require(values.size() == runs * length && sums.size() == runs * count * 5,
+            "sums of shape (runs, count, 5) expected");
+    const nb::gil_scoped_release release;
+    parallel_ranges(runs, 64, [&](usize begin, usize end, usize) {
+        kernels.weighted_runs(values.data() + begin * length, end - begin, length, tables.data(), count,
+                              sums.data() + begin * count * 5);
+    });
+}
+
+// sum_b values[b] point^b for flat base values; point and result in Montgomery form.
+void evaluate_univariate(const Kernels& kernels, const ConstWords& values, const ConstWords& point_words,
+                         const Words& result) {
+    using portable::Element;
+    require(point_words.size() == 5 && result.size() == 5, "extension values of 5 words expected");
+    const Element point = Element::load(point_words.data(), 1);
+    const usize size = values.size();
+    const nb::gil_scoped_release release;
+    constexpr usize length = 256;
+    constexpr usize runs_of_task = 64;
+    Buffer table(5 * length);
+    Element value = Element::one();
+    for (usize t = 0; t < length; ++t) {
+        value.store(table.data() + t, length);
+        value = value * point;
+    }
+    const portable::Factor<Fp> step(value);  // point^length
+    const usize runs = size / length;
+    std::vector<Element> parts((runs + runs_of_task - 1) / runs_of_task, Element::zero());
+    const auto horner = [&](const u32* sums, usize count) {
+        Element total = Element::zero();
+        for (usize i = count; i-- > 0;) total = total * step + Element::load(sums + 5 * i, 1);
+        return total;
+    };
+    parallel_for(parts.size(), [&](usize task, usize) {
+        u32 sums[5 * runs_of_task];
+        const usize begin = task * runs_of_task;
+        const usize count = std::min(runs_of_task, runs - begin);
+        kernels.weighted_runs(values.data() + begin * length, count, length, table.data(), 1, sums);
+        parts[task] = horner(sums, count);
+    });
+    const portable::Factor<Fp> stride(portable::power(value, runs_of_task));
+    Buffer tail(length);
+    tail.clear();
+    std::copy(values.data() + runs * length, values.data() + size, tail.data());
+    u32 tail_sum[5];
+    kernels.weighted_runs(tail.data(), 1, length, table.data(), 1, tail_sum);
+    Element total = Element::zero();
+    for (usize i = parts.size(); i-- > 0;) total = total * stride + parts[i];
+    total = total + Element::load(tail_sum, 1) * portable::power(value, runs);
+    total.store(result.data(), 1);
+}
+
+void bind_arithmetic(nb::class_<Kernels>& kernels) {
+    kernels.def("to_montgomery", &to_montgomery, nb::arg("source"), nb::arg("target"))
+        .def("from_montgomery", &from_montgomery, nb::arg("source"), nb::arg("target"))
+        .def("multiply_base",
+             [](const Kernels& k, const ConstWords& a, const ConstWords& b, const Words& product) {
+                 require(a.size() == b.size() && a.size() == product.size(), "arrays of equal size expected");
+                 const nb::gil_scoped_release release;
+                 k.multiply_base(a.data(), b.data(), product.data(), a.size());
+             })
+        .def("multiply_extension",
+             [](const Kernels& k, const ConstWords& a, const ConstWords& b, const Words& product) {
+                 require(a.size() == b.size() && a.size() == product.size() && a.size() % 80 == 0,
+                         "blocked extension arrays of equal size expected");
+                 const nb::gil_scoped_release release;
+                 k.multiply_extension(a.data(), b.data(), product.data(), a.size() / 80);
+             })
+        .def("poseidon2_permute",
+             [](const Kernels& k, const Words& states) {
+                 require(states.ndim() == 2 && states.shape(0) == 16, "states of shape (16, n) expected");
+                 const nb::gil_scoped_release release;
+                 k.poseidon2_permute(states.data(), states.shape(1));
+             })
+        .def("keccak_permute", [](const Kernels& k, const Words64& states) {
+            require(states.ndim() == 2 && states.shape(0) == 25, "states of shape (25, n) expected");
+            const nb::gil_scoped_release release;
+            k.keccak_permute(states.data(), states.shape(1));
+        });
+}
+
+void bind_commitments(nb::module_& module, nb::class_<Kernels>& kernels) {
+    kernels.def("commit", &commit, nb::rv_policy::take_ownership, nb::keep_alive<0, 3>())
+        .def("commit_extension", &commit_extension, nb::rv_policy::take_ownership, nb::keep_alive<0, 3>())
+        .def("weighted_runs", &weighted_runs)
+        .def("evaluate_univariate", &evaluate_univariate)
+        .def("grind_poseidon2",
+             [](const Kernels& k, const ConstWords& state, usize slot, int bits) {
+                 require(state.size() == 16 && slot < 8 && bits >= 0 && bits <= 24,
+                         "a state, its slot and at most 24 bits expected");
+                 const nb::gil_scoped_release release;
+                 return grind_poseidon2(k, state.data(), slot, bits);
+             })
+        .def("grind_keccak", [](const Kernels& k, const Words64& state, int bits) {
+            require(state.size() == 4 && bits >= 0 && bits <= 60, "a state of four words and at most 60 bits expected");
+            const nb::gil_scoped_release release;
+            return grind_keccak(k, state.data(), bits);
+        });
+    nb::class_<Commitment>(module, "Commitment")
+        .def_prop_ro("root", [](const Commitment& c) { return digest_bytes(c.root()); })
+        .def_prop_ro("width", &Commitment::width)
+        .def("open", &open);
+}
+
+}  // namespace
+}  // namespace blindbook
+
+NB_MODULE(_native, module) {
+    using namespace blindbook;
+    module.doc() = "CPU kernels of the prover";
+    module.def("instruction_sets", &available_instruction_sets);
+    module.def("thread_count", &thread_count);
+    module.def("kernels", &find_kernels, nb::rv_policy::reference);
+    nb::class_<Kernels> kernels(module, "Kernels");
+    kernels.def_prop_ro("name", [](const Kernels& k) { return k.name; });
+    bind_arithmetic(kernels);
+    bind_commitments(module, kernels);
+}
