@@ -16,12 +16,12 @@ $(VENV)/.stamp-python: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "setup: Python >= 3.11 needed, found $$($(PYTHON) -V)" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check --upgrade "scikit-build-core>=1.1" "nanobind>=3.1" "cmake>=3.25" "ninja>=1.11"
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation -e ".[dev]"
-	@touch $@ $(VENV)/.stamp-native
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation -C cmake.define.BLINDBOOK_MODULES=none -e ".[dev]"
+	@touch $@
 
 $(VENV)/.stamp-native: $(VENV)/.stamp-python $(NATIVE_SOURCES)
 	$(BIN)/cmake -S . -B build/all -G Ninja -DCMAKE_BUILD_TYPE=Release -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja >/dev/null
-	$(BIN)/cmake --build build/all
+	$(BIN)/cmake --build build/all --parallel 2
 	@touch $@
 
 contracts/node_modules/.stamp: contracts/package.json contracts/package-lock.json
@@ -48,6 +48,14 @@ format: setup  ## rewrite the sources in the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/clang-format -i $$(git ls-files '*.cpp' '*.hpp' '*.cuh' '*.h')
+
+bench: setup  ## rates with their bounds: kernels, matching core, prover
+	$(BIN)/python -m gpu.bench
+	$(BIN)/python -m matching.bench
+	$(BIN)/python -m zk.bench
+
+fuzz: setup  ## random input for every decoder; FUZZ_EXAMPLES=n for longer runs
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-2000} $(BIN)/python -m pytest tests/fuzz $(PYTEST_FLAGS)
 
 soak: setup  ## the heavy suites
 	$(BIN)/python -m pytest -m soak $(PYTEST_FLAGS)
