@@ -43,7 +43,7 @@ def step_chip() -> Chip:
     chip = Chip("step", height_log_min=6, height_log_max=9, optional=False)
     c = chip.declare(main=["sel", "clk", "a", "square", "x", "y", "d", "power", "next"], selectors=["sel"])
     chip.constrain("sel is boolean", c["sel"] * (c["sel"] - 1))
-    chip.constrain("square", c["square"] - c["a"] * c["a"], defining=True)
+    chip.define(c["square"], c["a"] * c["a"])
     chip.constrain("next", c["sel"] * (c["next"] - c["square"] * c["a"] - c["y"] - c["d"]))
     chip.receive(STATE, c["sel"], c["clk"], c["a"])
     chip.send(STATE, c["sel"], c["clk"] + 1, c["next"])
