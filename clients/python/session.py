@@ -104,24 +104,30 @@ class Session:
         """What a server frame means; ProtocolError if it fits nothing."""
         try:
             frame = json.loads(text)
-            kind = frame["t"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ProtocolError(f"server frame is not readable: {error}") from error
-        self.as_of = max(self.as_of, int(frame.get("as_of", 0)))
-        self.time_ms = max(self.time_ms, int(frame.get("time_ms", 0)))
-        if kind == "welcome":
-            self.welcome = frame
-            return Control(frame)
+            event = self._classify(frame)
+            self.as_of = max(self.as_of, int(frame.get("as_of", 0)))
+            self.time_ms = max(self.time_ms, int(frame.get("time_ms", 0)))
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            raise ProtocolError(f"server frame is not readable: {error!r}") from error
+        if isinstance(event, Control) and event.frame["t"] == "welcome":
+            self.welcome = event.frame
+        return event
+
+    def _classify(self, frame: Frame) -> Event:
+        kind = frame["t"]
         if kind in ("snap", "delta", "event", "gap"):
-            return ChannelFrame(frame["ch"], frame)
+            return ChannelFrame(str(frame["ch"]), frame)
         if kind == "err":
             refusal = VenueError(
-                frame["code"], frame.get("detail", ""), bool(frame.get("retryable")), frame.get("retry_after_ms")
+                str(frame["code"]),
+                str(frame.get("detail", "")),
+                bool(frame.get("retryable")),
+                frame.get("retry_after_ms"),
             )
             return Answer(int(frame["id"]), frame, refusal) if "id" in frame else Control(frame)
         if kind in ("ack", "reply", "auth_ok", "sub_ok", "unsub_ok"):
             return Answer(int(frame["id"]), frame, None)
-        if kind in ("pong", "notice", "bye"):
+        if kind in ("welcome", "pong", "notice", "bye"):
             return Control(frame)
         raise ProtocolError(f"server frame of unknown type {kind!r}")
 
