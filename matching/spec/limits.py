@@ -1,0 +1,47 @@
+"""Bounds of the rules (sections 2, 4.4, 14, 18)."""
+
+from __future__ import annotations
+
+PRICE_TICKS_BOUND = 2**24  # prices are below it
+LOT_TICK_VALUE_MAX = 2**12
+TICK_MONEY_BOUND = 2**28  # K * price_ticks_max is below it
+POSITION_MONEY_MAX = 2**32  # K * position_lots_max
+OI_MONEY_MAX = 2**36  # K * oi_lots_max
+MONEY_ABS_MAX = 2**57  # collateral, isolated margin, cost
+AMOUNT_MAX = 2**56  # one deposit or withdrawal, and the vault
+IMPACT_MONEY_MAX = 2**48  # impact notional, liquidation chunk
+FUNDING_INDEX_MAX = 2**62
+FUNDING_RATE_PPB_MAX = 40_000_000
+SEQ_BOUND = 2**43
+TIME_MS_BOUND = 2**48
+
+ACCOUNTS_MAX = 2**23
+ACCOUNT_IDS = 2**24
+MARKETS_MAX = 62
+ORDER_SLOTS = 2**21
+ORDERS_PER_ACCOUNT_MAX = 1000
+FREE_ORDERS_MAX = 128
+SIGNER_SLOTS = 8
+NONCES_MAX = 56
+ORACLE_SIGNERS_MAX = 16
+
+NONCE_PAST_MS = 172_800_000
+NONCE_FUTURE_MS = 86_400_000
+ORDER_EXPIRY_MAX_MS = 90 * 86_400_000
+AGENT_EXPIRY_MAX_MS = 180 * 86_400_000
+OWNER_EXPIRY_MS = 2**48 - 1
+
+BATCH_TIME_MAX_MS = 30_000
+BATCH_COMMANDS_MAX = 65_536
+REPORT_AGE_MAX_MS = 5_000
+LIQUIDATION_MARKET_MS = 60_000
+
+MATCH_STEPS_MAX = 4096
+LIQUIDATION_STEPS_MAX = 256
+ACCOUNT_WORK_MAX = 64
+IMPACT_LEVELS_MAX = 64
+
+ORDER_HOLD_E6 = 1_000_000  # initial margin of an order that takes none
+MINUTE_MS = 60_000
+HOUR_MS = 3_600_000
+DAY_MS = 86_400_000
