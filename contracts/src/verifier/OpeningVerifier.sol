@@ -197,7 +197,7 @@ contract OpeningVerifier {
                 uint256 drawn = sampleBits(t, bits);
                 assembly ("memory-safe") {
                     let place := finish
-                    for { } gt(place, queries) { place := sub(place, 32) } {
+                    for {} gt(place, queries) { place := sub(place, 32) } {
                         if iszero(gt(mload(sub(place, 32)), drawn)) { break }
                     }
                     let known := 0
@@ -339,7 +339,11 @@ contract OpeningVerifier {
     }
 
     /// gamma (pow(z, R) + gamma (pow(x_1, R) + gamma (pow(x_2, R) + ..))).
-    function combinationWeight(Session memory s, Combination memory c, uint256 pairs) private pure returns (uint256 sum) {
+    function combinationWeight(Session memory s, Combination memory c, uint256 pairs)
+        private
+        pure
+        returns (uint256 sum)
+    {
         unchecked {
             uint256 r0 = load(s.point);
             for (uint256 i = c.count; i > 0; i--) {

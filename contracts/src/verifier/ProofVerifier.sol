@@ -19,6 +19,8 @@ import {
     ZerocheckMismatch
 } from "./Errors.sol";
 import {P1, R, R2, fold, isZero, mul, readExtension, sub, subCanonical} from "./Extension.sol";
+import {equalityRun, virtualColumn} from "./Multilinear.sol";
+import {Opening, OpeningVerifier} from "./OpeningVerifier.sol";
 import {
     ABSENT,
     Shape,
@@ -33,8 +35,6 @@ import {
     virtualColumns,
     virtualKind
 } from "./Shape.sol";
-import {equalityRun, virtualColumn} from "./Multilinear.sol";
-import {Opening, OpeningVerifier} from "./OpeningVerifier.sol";
 import {
     TAG_COLUMN_EVALS,
     TAG_HEIGHTS,

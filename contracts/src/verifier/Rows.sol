@@ -12,13 +12,7 @@ function spreadTable(uint256 table, uint256 count, uint256 target) pure {
         let digit := 0x7ffffffffffff
         for { let finish := add(table, shl(5, count)) } lt(table, finish) { table := add(table, 32) } {
             let x := mload(table)
-            mstore(
-                target,
-                or(
-                    and(x, digit),
-                    or(shl(80, and(shr(51, x), digit)), shl(160, and(shr(102, x), digit)))
-                )
-            )
+            mstore(target, or(and(x, digit), or(shl(80, and(shr(51, x), digit)), shl(160, and(shr(102, x), digit)))))
             mstore(add(target, 32), or(and(shr(153, x), digit), shl(80, shr(204, x))))
             target := add(target, 64)
         }
@@ -35,7 +29,7 @@ function foldBaseRow(uint256 position, uint256 count, uint256 spread) pure retur
         let a := 0
         let b := 0
         let element := 0xffffffff
-        for { } lt(position, finish) { position := add(position, 32) } {
+        for {} lt(position, finish) { position := add(position, 32) } {
             let w := calldataload(position)
             let rest := sub(finish, position)
             if lt(rest, 32) { w := and(w, not(shr(shl(3, rest), not(0)))) }

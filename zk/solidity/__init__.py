@@ -1,0 +1,1 @@
+"""What the EVM verifier needs of a verifying key: tables, generated evaluators, deployment."""
