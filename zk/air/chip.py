@@ -27,11 +27,11 @@ class Bus:
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """`expr` is zero on every row. `defining` marks an ungated equation column := polynomial (section 5.6)."""
+    """`expr` is zero on every row. `defines` is the column of an ungated equation column := polynomial (section 5.6)."""
 
     name: str
     expr: Expr
-    defining: bool = False
+    defines: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,20 @@ class Chip:
             raise ValueError(f"chip {self.name}: a column name occurs twice")
         return {name: column(number) for number, name in enumerate(names)}
 
-    def constrain(self, name: str, expr: Expr, *, defining: bool = False) -> None:
+    def constrain(self, name: str, expr: Expr) -> None:
         """Demands `expr` = 0 on every row."""
-        self.constraints.append(Constraint(name, expr, defining))
+        self.constraints.append(Constraint(name, expr))
+
+    def define(self, target: Expr, value: ExprLike) -> None:
+        """Demands, on padding rows too, that the main column `target` equals the polynomial `value`."""
+        if target.op != "column" or target.value >= len(self.main):
+            raise ValueError(f"chip {self.name}: only a main column can be defined")
+        self.constraints.append(Constraint(self.main[target.value], target - value, target.value))
+
+    @property
+    def column_names(self) -> list[str]:
+        """Main, preprocessed and virtual columns, in the order of their numbers."""
+        return [*self.main, *self.preprocessed, *self.virtual]
 
     def send(self, bus: Bus, multiplicity: ExprLike, *message: ExprLike) -> None:
         """Adds `multiplicity` copies of the message to the bus."""

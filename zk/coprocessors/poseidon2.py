@@ -77,4 +77,5 @@ def external_layer(state: U64) -> U64:
     """M4 on each block of four lanes, then the column sums are added; canonical in and out, shape (16, n)."""
     blocks = state.reshape(4, 4, -1)
     mixed = np.einsum("ij,bjn->bin", np.array(M4, np.uint64), blocks)
-    return ((mixed + mixed.sum(axis=0)) % np.uint64(P)).reshape(state.shape)
+    result: U64 = ((mixed + mixed.sum(axis=0)) % np.uint64(P)).reshape(state.shape)
+    return result

@@ -7,6 +7,7 @@ import struct
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,7 @@ def load_elf(content: bytes) -> GuestProgram:
     if len(content) < _HEADER.size:
         raise ElfError(f"ELF header: expected {_HEADER.size} bytes, found {len(content)}")
     header = _HEADER.unpack_from(content)
-    _check_header(header)
+    _check_header(header[0], header[1], header[2], header[4], header[7])
     entry, header_offset, section_offset = header[4], header[5], header[6]
     segments = _read_segments(content, header_offset, header[9], header[10])
     executable = [s for s in segments if s.flags & _EXECUTE]
@@ -114,9 +115,7 @@ def load_elf(content: bytes) -> GuestProgram:
     )
 
 
-def _check_header(header: tuple[bytes | int, ...]) -> None:
-    identity, kind, machine, flags, entry = header[0], header[1], header[2], header[7], header[4]
-    assert isinstance(identity, bytes) and isinstance(flags, int) and isinstance(entry, int)
+def _check_header(identity: bytes, kind: int, machine: int, entry: int, flags: int) -> None:
     if identity[:4] != b"\x7fELF":
         raise ElfError(f"magic: expected 7f454c46, found {identity[:4].hex()}")
     if identity[4:6] != b"\x01\x01":
@@ -151,7 +150,7 @@ def _read_segments(content: bytes, offset: int, size: int, count: int) -> list[_
             raise ElfError(f"segment {number}: executable, so it must be 4-aligned and not contain address 0")
         segments.append(_Segment(address, content[start : start + file_bytes], memory_bytes, flags))
     segments.sort(key=lambda s: s.address)
-    for left, right in zip(segments, segments[1:], strict=False):
+    for left, right in pairwise(segments):
         if left.end > right.address:
             raise ElfError(f"segments overlap at {right.address:#x}")
     return segments
@@ -169,22 +168,23 @@ def _part_below(segment: _Segment, limit: int) -> tuple[int, bytes]:
 
 def _words(parts: list[tuple[int, bytes]]) -> tuple[U32, U32]:
     """4-aligned words that contain the given byte ranges, ascending; bytes outside of the ranges are 0."""
-    values: dict[int, int] = {}
-    addresses, words = [], []
+    addresses: list[U32] = []
+    words: list[U32] = []
+    last = -1
     for address, data in parts:
         if not data:
             continue
         start = address & ~3
         padded = bytes(address - start) + data
         block = np.frombuffer(padded + bytes(-len(padded) % 4), dtype="<u4").astype(np.uint32)
-        if start in values:  # two ranges share a word: their bytes are disjoint
+        if start == last:  # two ranges share a word: their bytes are disjoint
             words[-1][-1] |= block[0]
             block, start = block[1:], start + 4
         if not len(block):
             continue
         addresses.append(np.arange(start, start + 4 * len(block), 4, dtype=np.uint32))
         words.append(block)
-        values = {start + 4 * len(block) - 4: 0}
+        last = start + 4 * len(block) - 4
     if not words:
         return np.zeros(0, np.uint32), np.zeros(0, np.uint32)
     return np.concatenate(addresses), np.concatenate(words)

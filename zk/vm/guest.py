@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import subprocess
 import sys
 import tempfile
@@ -96,7 +95,7 @@ def build_guest(
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".build-") as folder:
         result = Path(folder) / "guest.elf"
         _run([*flags, *_LINK, f"-Wl,-T,{RUNTIME / 'guest.ld'}", *inputs, "-o", str(result)])
-        os.replace(result, out)
+        result.replace(out)
     return out
 
 

@@ -1,0 +1,100 @@
+"""How often each table row is looked up, from the interactions of the chips and the finished columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zk.air.affine import AffineForm, affine_form
+from zk.air.chip import Chip
+from zk.air.expression import P
+from zk.chips.buses import AND, R16, SH, U8P
+from zk.errors import TraceError
+
+U32 = NDArray[np.uint32]
+Array = NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class LookupCounts:
+    """Multiplicities of T16 (limbs; byte pairs and ANDs by x + 256 y) and T5."""
+
+    limbs: Array = field(default_factory=lambda: np.zeros(1 << 16, np.int64))
+    bytes: Array = field(default_factory=lambda: np.zeros(1 << 16, np.int64))
+    ands: Array = field(default_factory=lambda: np.zeros(1 << 16, np.int64))
+    shifts: Array = field(default_factory=lambda: np.zeros(1 << 5, np.int64))
+
+
+@dataclass(frozen=True, slots=True)
+class _Lookup:
+    bus: int
+    multiplicity: AffineForm
+    first: AffineForm
+    second: AffineForm | None
+
+
+def count_lookups(chips: Sequence[Chip], traces: Mapping[str, U32], rows: Mapping[str, int]) -> LookupCounts:
+    """Counts over the first `rows` rows of every consumer. Raises TraceError for an operand outside of its table."""
+    counts = LookupCounts()
+    for chip in chips:
+        count = rows.get(chip.name, 0)
+        if count:
+            _count_chip(chip, traces[chip.name][:, :count], counts)
+    return counts
+
+
+def _count_chip(chip: Chip, columns: U32, counts: LookupCounts) -> None:
+    for lookup in _lookups_of(chip):
+        used = _rows_of(lookup.multiplicity, columns)
+        values = columns if used is None else columns[:, used]
+        index = _index(chip, lookup.bus, _evaluate(lookup.first, values), 1 << 16)
+        target = {R16.number: counts.limbs, U8P.number: counts.bytes, AND.number: counts.ands}.get(lookup.bus)
+        if target is None:
+            target = counts.shifts
+        elif lookup.second is not None:
+            index = index + 256 * _index(chip, lookup.bus, _evaluate(lookup.second, values), 256)
+        target += np.bincount(index, minlength=len(target))[: len(target)]
+
+
+def _lookups_of(chip: Chip) -> list[_Lookup]:
+    lookups = []
+    for interaction in chip.interactions:
+        bus = interaction.bus
+        if bus in (R16, U8P, AND, SH):
+            second = affine_form(interaction.message[1]) if bus in (U8P, AND) else None
+            first = affine_form(interaction.message[0])
+            lookups.append(_Lookup(bus.number, affine_form(interaction.multiplicity), first, second))
+    return lookups
+
+
+def _rows_of(multiplicity: AffineForm, columns: U32) -> NDArray[np.bool_] | None:
+    """Rows whose multiplicity is 1; None where this is every row (the sum of flags of real rows)."""
+    values = _evaluate(multiplicity, columns)
+    if bool((values == 1).all()):
+        return None
+    result: NDArray[np.bool_] = values == 1
+    return result
+
+
+def _evaluate(form: AffineForm, columns: U32) -> Array:
+    """The form on all rows, canonical. Coefficients are centred, so that the sums stay far below 2^63."""
+    result = np.full(columns.shape[1], form.constant if form.constant <= P // 2 else form.constant - P, np.int64)
+    for column, coefficient in form.coefficients.items():
+        centred = coefficient if coefficient <= P // 2 else coefficient - P
+        if abs(centred) == 1:
+            result += centred * columns[column].astype(np.int64)
+        else:
+            result += columns[column].astype(np.int64) * centred
+    return result % P
+
+
+def _index(chip: Chip, bus: int, values: Array, limit: int) -> Array:
+    if len(values) and int(values.max()) >= limit:
+        row = int(values.argmax())
+        raise TraceError(
+            f"chip {chip.name}, bus {bus}: operand {int(values[row])} of row {row} is outside of its table"
+        )
+    return values

@@ -1,0 +1,165 @@
+"""The RV32IM machine of a guest program: its chips, buses, preprocessed columns and public values (sections 14, 21)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zk.air.chip import Bus, Chip, Machine, PublicTerm
+from zk.air.expression import P
+from zk.air.rules import check_machine
+from zk.chips.add import build_add, build_addi
+from zk.chips.branch import build_beq, build_blt
+from zk.chips.buses import CORE_BUSES, HALT, ORD, OUT, PATH, STATE
+from zk.chips.compare import build_cmp
+from zk.chips.divide import build_div
+from zk.chips.ecall import build_ecall
+from zk.chips.jump import build_jal, build_jalr
+from zk.chips.load import build_loadsub, build_lw
+from zk.chips.logic import build_logic
+from zk.chips.memory import (
+    build_img,
+    build_rom,
+    build_zero,
+    image_columns,
+    preprocess_img,
+    preprocess_rom,
+)
+from zk.chips.multiply import build_mul
+from zk.chips.shift import build_shift
+from zk.chips.store import build_storesub, build_sw
+from zk.chips.tables import build_t5, build_t16
+from zk.coprocessors.path import build_path, build_path_head
+from zk.coprocessors.permutation import build_p2
+from zk.errors import SetupError
+from zk.vm.elf import GuestProgram
+from zk.vm.isa import REGISTER_COUNT
+
+U32 = NDArray[np.uint32]
+
+PUBLIC_VALUE_COUNT = 38
+OUTPUT_COUNT = 16
+CLK_END_MAX = 1 << 22
+PC_START, PC_END, CLK_END, EXIT_LO, EXIT_HI, MEM_TOP, OUTPUTS = 0, 1, 2, 3, 4, 5, 6
+
+COPROCESSORS = {"P2": (build_p2,), "P2_PATH": (build_path_head, build_path)}
+_COPROCESSOR_BUSES: dict[str, tuple[Bus, ...]] = {"P2": (), "P2_PATH": (PATH,)}
+_CPU_CHIPS = (
+    build_addi,
+    build_add,
+    build_logic,
+    build_cmp,
+    build_beq,
+    build_blt,
+    build_jal,
+    build_jalr,
+    build_shift,
+    build_lw,
+    build_sw,
+    build_loadsub,
+    build_storesub,
+    build_mul,
+    build_div,
+    build_ecall,
+)
+
+
+def rv32im_machine(program: GuestProgram, coprocessors: Iterable[str] = ("P2",)) -> tuple[Machine, dict[str, U32]]:
+    """The machine that runs this program, and its preprocessed columns by chip (columns, 2^h).
+
+    Heights of ROM and IMG follow from the program. Raises SetupError where the program breaks a rule of section 14.
+    """
+    chosen = _ordered(coprocessors)
+    rom = preprocess_rom(program.rom)
+    image = preprocess_img(image_columns(program.image_addresses, program.image_values), program.zero_base)
+    _check_entry(program)
+    chips = (*_core_chips(program), *(build() for name in chosen for build in COPROCESSORS[name]))
+    machine = Machine(
+        name="rv32im",
+        chips=chips,
+        buses=(*CORE_BUSES, *(bus for name in chosen for bus in _COPROCESSOR_BUSES[name])),
+        public_value_count=PUBLIC_VALUE_COUNT,
+        public_terms=lambda values: _public_terms(values, program.zero_base),
+        check_public_values=lambda values: _check_public_values(values, program.entry),
+        parameters=(
+            ("pc_start", program.entry.to_bytes(4, "little")),
+            ("zero_base", program.zero_base.to_bytes(4, "little")),
+            ("rom_digest", hashlib.sha256(rom.astype("<u4").tobytes()).digest()),
+        ),
+    )
+    check_machine(machine)
+    return machine, {"ROM": rom, "IMG": image}
+
+
+def public_values(entry: int, clk_end: int, exit_code: int, mem_top: int, outputs: Sequence[int]) -> list[int]:
+    """The 38 public values of a run that ended with HALT."""
+    values = [entry, 0, clk_end, exit_code & 0xFFFF, exit_code >> 16, mem_top]
+    for word in outputs:
+        values += [word & 0xFFFF, word >> 16]
+    return values
+
+
+def output_words(values: Sequence[int]) -> list[int]:
+    """The sixteen output words of public values."""
+    return [values[OUTPUTS + 2 * i] | values[OUTPUTS + 2 * i + 1] << 16 for i in range(OUTPUT_COUNT)]
+
+
+def exit_code(values: Sequence[int]) -> int:
+    """The exit code of public values."""
+    return values[EXIT_LO] | values[EXIT_HI] << 16
+
+
+def _ordered(coprocessors: Iterable[str]) -> list[str]:
+    chosen = set(coprocessors)
+    unknown = chosen - set(COPROCESSORS)
+    if unknown:
+        raise SetupError(f"coprocessors: expected some of {sorted(COPROCESSORS)}, found {sorted(unknown)}")
+    return [name for name in COPROCESSORS if name in chosen]
+
+
+def _core_chips(program: GuestProgram) -> tuple[Chip, ...]:
+    tables = (
+        build_t16(),
+        build_t5(),
+        build_rom(len(program.rom)),
+        build_img(len(program.image_values) + REGISTER_COUNT),
+        build_zero(),
+    )
+    return (*(build() for build in _CPU_CHIPS), *tables)
+
+
+def _check_entry(program: GuestProgram) -> None:
+    if not np.isin(program.entry, program.rom.pc):
+        raise SetupError(f"entry {program.entry:#x} is no legal instruction")
+
+
+def _public_terms(values: Sequence[int], zero_base: int) -> list[PublicTerm]:
+    terms = [
+        PublicTerm(STATE, 1, (values[PC_START], 1)),
+        PublicTerm(STATE, -1, (values[PC_END], values[CLK_END])),
+        PublicTerm(HALT, -1, (values[EXIT_LO], values[EXIT_HI])),
+        PublicTerm(ORD, 1, (zero_base - 4,)),
+        PublicTerm(ORD, -1, (values[MEM_TOP],)),
+    ]
+    for i in range(OUTPUT_COUNT):
+        low, high = values[OUTPUTS + 2 * i], values[OUTPUTS + 2 * i + 1]
+        terms.append(PublicTerm(OUT, -1, (i, low, high)))
+    return terms
+
+
+def _check_public_values(values: Sequence[int], entry: int) -> None:
+    if len(values) != PUBLIC_VALUE_COUNT:
+        raise ValueError(f"expected {PUBLIC_VALUE_COUNT} values, found {len(values)}")
+    for number, value in enumerate(values):
+        limit = 1 << 16 if number >= OUTPUTS or number in (EXIT_LO, EXIT_HI) else P
+        if not 0 <= value < limit:
+            raise ValueError(f"value {number}: expected below {limit}, found {value}")
+    if values[PC_START] != entry:
+        raise ValueError(f"pc_start: expected {entry:#x}, found {values[PC_START]:#x}")
+    if values[PC_END] != 0:
+        raise ValueError(f"pc_end: expected 0, found {values[PC_END]:#x}")
+    if values[CLK_END] > CLK_END_MAX:
+        raise ValueError(f"clk_end: expected at most {CLK_END_MAX}, found {values[CLK_END]}")

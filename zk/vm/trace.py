@@ -1,0 +1,139 @@
+"""From an execution to the columns of all chips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zk.air.chip import Chip, Machine
+from zk.chips.add import fill_add, fill_addi
+from zk.chips.branch import fill_beq, fill_blt
+from zk.chips.compare import fill_cmp
+from zk.chips.divide import fill_div
+from zk.chips.ecall import fill_ecall
+from zk.chips.jump import fill_jal, fill_jalr
+from zk.chips.load import fill_loadsub, fill_lw
+from zk.chips.logic import fill_logic
+from zk.chips.memory import fill_img, fill_zero, log_height
+from zk.chips.multiply import fill_mul
+from zk.chips.rows import CpuRows, Trace
+from zk.chips.shift import fill_shift
+from zk.chips.store import fill_storesub, fill_sw
+from zk.coprocessors.path import fill_path, fill_path_head
+from zk.coprocessors.permutation import fill_p2, padding_of_sboxes
+from zk.errors import TraceError
+from zk.vm.executor import Execution
+from zk.vm.lookups import count_lookups
+from zk.vm.machine import public_values
+
+U32 = NDArray[np.uint32]
+
+_CPU: Mapping[str, Callable[[CpuRows], Trace]] = {
+    "ADDI": fill_addi,
+    "ADD": fill_add,
+    "LOGIC": fill_logic,
+    "CMP": fill_cmp,
+    "BEQ": fill_beq,
+    "BLT": fill_blt,
+    "JAL": fill_jal,
+    "JALR": fill_jalr,
+    "SHIFT": fill_shift,
+    "LW": fill_lw,
+    "SW": fill_sw,
+    "LOADSUB": fill_loadsub,
+    "STORESUB": fill_storesub,
+    "MUL": fill_mul,
+    "DIV": fill_div,
+}
+_COPROCESSORS: Mapping[str, Callable[[U32], Trace]] = {"P2": fill_p2, "PATH_H": fill_path_head, "PATH": fill_path}
+_WITH_SBOXES = frozenset({"P2", "PATH"})
+
+
+def generate_traces(machine: Machine, execution: Execution) -> tuple[dict[str, U32], list[int]]:
+    """Main columns (main_count, 2^h) of every present chip, padded, and the 38 public values.
+
+    Takes the rows out of `execution`. Raises TraceError where the run does not fit the machine.
+    """
+    if not execution.rows:
+        raise TraceError("the execution was not recorded")
+    traces: dict[str, U32] = {}
+    counts: dict[str, int] = {}
+    zero_words, zero_trace = _zero(execution)
+    for chip in machine.chips:
+        if chip.name in _CPU or chip.name in _COPROCESSORS or chip.name == "ECALL":
+            rows = execution.rows.pop(chip.name)
+            trace, count = _fill(chip.name, rows, execution) if rows.shape[1] else ({}, 0)
+        elif chip.name == "ZERO":
+            trace, count = zero_trace, len(zero_words)
+        else:
+            continue
+        if count:
+            traces[chip.name] = _pad(chip, trace, count)
+            counts[chip.name] = count
+    left = [name for name, rows in execution.rows.items() if rows.shape[1]]
+    if left:
+        raise TraceError(f"the machine has no chip for calls of {left}")
+    _add_tables(machine, execution, traces, counts)
+    mem_top = int(zero_words[-1]) if len(zero_words) else execution.program.zero_base - 4
+    values = public_values(
+        execution.program.entry, execution.cycles + 1, execution.exit_code, mem_top, execution.outputs.tolist()
+    )
+    return {chip.name: traces[chip.name] for chip in machine.chips if chip.name in traces}, values
+
+
+def _fill(name: str, rows: U32, execution: Execution) -> tuple[Trace, int]:
+    if name in _CPU:
+        return _CPU[name](CpuRows.decode(rows, execution.program.rom)), rows.shape[1]
+    if name == "ECALL":
+        return fill_ecall(rows, execution.program.rom), rows.shape[1]
+    return _COPROCESSORS[name](rows), rows.shape[1]
+
+
+def _pad(chip: Chip, trace: Trace, rows: int) -> U32:
+    """Columns in declaration order; padding rows are zero except for columns that are defined by others."""
+    height = max(chip.height_log_min, log_height(rows))
+    if height > chip.height_log_max:
+        raise TraceError(f"chip {chip.name}: {rows} rows do not fit 2^{chip.height_log_max}")
+    unknown = set(trace) - set(chip.main)
+    if unknown:
+        raise TraceError(f"chip {chip.name}: trace generation made unknown columns {sorted(unknown)}")
+    result = np.zeros((len(chip.main), 1 << height), np.uint32)
+    padding = padding_of_sboxes() if chip.name in _WITH_SBOXES else {}
+    for number, name in enumerate(chip.main):
+        if name in trace:
+            result[number, :rows] = trace[name]
+        if name in padding:
+            result[number, rows:] = padding[name]
+    return result
+
+
+def _zero(execution: Execution) -> tuple[NDArray[np.int64], Trace]:
+    """Touched words at or above zero_base, and the trace of ZERO."""
+    start = int(np.searchsorted(execution.touched[0], execution.program.zero_base))
+    addresses, values, times = (column[start:].astype(np.int64) for column in execution.touched)
+    return addresses, fill_zero(addresses, values, times, execution.program.zero_base)
+
+
+def _image(execution: Execution) -> Trace:
+    """Last value and time of image words and registers."""
+    program = execution.program
+    addresses, values, times = execution.touched
+    last_values = program.image_values.astype(np.int64)
+    last_times = np.zeros_like(last_values)
+    below = int(np.searchsorted(addresses, program.zero_base))
+    rows = np.searchsorted(program.image_addresses, addresses[:below])
+    last_values[rows], last_times[rows] = values[:below], times[:below]
+    registers = execution.registers.astype(np.int64)
+    return fill_img(np.concatenate([last_values, registers[:, 0]]), np.concatenate([last_times, registers[:, 1]]))
+
+
+def _add_tables(machine: Machine, execution: Execution, traces: dict[str, U32], counts: dict[str, int]) -> None:
+    chips = {chip.name: chip for chip in machine.chips}
+    image = _image(execution)
+    traces["IMG"] = _pad(chips["IMG"], image, len(image["ts"]))
+    traces["ROM"] = _pad(chips["ROM"], {"m": execution.executions.astype(np.int64)}, len(execution.executions))
+    totals = count_lookups(machine.chips, traces, counts)
+    traces["T16"] = np.stack([totals.limbs, totals.bytes, totals.ands]).astype(np.uint32)
+    traces["T5"] = totals.shifts[None].astype(np.uint32)
