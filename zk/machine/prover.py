@@ -81,8 +81,7 @@ class Prover:
     def run(self) -> bytes:
         """The steps of section 7."""
         channel = self.channel
-        channel.raw(encode_header(self.key, self.shape.heights, self.public_values))
-        observe_statement(channel, self.key, self.shape.heights, self.public_values)
+        self.announce()
         with self._stage("commit"):
             self.commit()
             sample = channel.challenge("z0")
@@ -96,6 +95,11 @@ class Prover:
         with self._stage("open"):
             self.prove_openings(sample, point, gamma)
         return channel.proof()
+
+    def announce(self) -> None:
+        """The header, and step 0: key, heights and public values enter the transcript."""
+        self.channel.raw(encode_header(self.key, self.shape.heights, self.public_values))
+        observe_statement(self.channel, self.key, self.shape.heights, self.public_values)
 
     def commit(self) -> None:
         """Step 2: stacks, encodes and hashes the main columns."""
