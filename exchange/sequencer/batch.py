@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from exchange.settlement.withdrawal_tree import Withdrawal
 from matching.codec import CancelOrders, Command, CommandKind, PlaceOrders
 
 BATCH_TIME_MAX_MS = 30_000  # rules 14: a ClockTick beyond this halts
@@ -17,15 +18,6 @@ class QueueOrigin:
 
     sender: bytes
     timestamp: int
-
-
-@dataclass(frozen=True, slots=True)
-class Withdrawal:
-    """One leaf of the batch's withdrawals tree (decision 22)."""
-
-    index: int
-    recipient: bytes
-    amount_e6: int
 
 
 @dataclass(frozen=True, slots=True)

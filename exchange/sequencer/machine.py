@@ -18,12 +18,12 @@ from exchange.sequencer.batch import (
     ClosedBatch,
     OpenBatch,
     QueueOrigin,
-    Withdrawal,
     estimate_cycles,
 )
 from exchange.sequencer.engine import SLOT_MASK, Engine, StateReader
 from exchange.sequencer.margin import compute_margin
 from exchange.sequencer.projector import Projection, Projector
+from exchange.settlement.withdrawal_tree import Withdrawal
 from exchange.storage.layout import Record, RecordKind, Source
 from matching.codec import (
     CANCEL_MARKET_NONE,
@@ -258,7 +258,9 @@ class Sequencer:
         return newest_ms > self._price_ms and now_ms - self._price_ms >= self._policy.price_interval_ms
 
     def _open_batch(self, now_ms: int) -> None:
-        body = BatchOpen(self.system.batch_no + 1, max(now_ms, self.system.time_ms), self._make_salt())
+        # The contract wants every batch to end later than the one before it.
+        time_ms = max(now_ms, self.system.time_ms + 1)
+        body = BatchOpen(self.system.batch_no + 1, time_ms, self._make_salt())
         self._issue(Command(0, body), Source.SEQUENCER, now_ms)
 
     def _advance_time(self, now_ms: int) -> None:
