@@ -52,10 +52,13 @@ template <class Access>
     if (header.account >= kAccountsMax) return Code::AccountUnknown;
     const Account& account = context.state.template read<Account>(header.account);
     if (account.owner.is_zero()) return Code::AccountUnknown;
+    if (header.signer_slot >= kSignersPerMaster) return Code::SignerUnknown;
     Signer& signer = context.state.template write<Signer>(signer_index(account.master, header.signer_slot));
     if (signer.address.is_zero()) return Code::SignerUnknown;
     if (signer.expiry_ms <= context.now_ms) return Code::SignerExpired;
     if (needs_owner(header.kind) && header.signer_slot != 0) return Code::SignerNotAllowed;
+    bool is_for_fund = context.command.kind() == CommandKind::InsuranceOrder;
+    if (is_for_fund && header.account != kFundAccount) return Code::SignerNotAllowed;
     Code nonce = use_nonce(signer, header.nonce, context.now_ms);
     if (nonce != Code::Ok) return nonce;
     if (header.expires_ms != 0 && header.expires_ms <= context.now_ms) return Code::RequestExpired;

@@ -34,10 +34,11 @@ template <class Access>
         u64 id = item.order_id[0];
         u32 slot = slot_of(id);
         const Order& order = context.state.template read<Order>(slot);
-        bool is_open =
-            id != 0 && order.order_id == id && order.account == account.account_id && order.market == item.market;
+        bool is_open = item.order_id[1] == 0 && id != 0 && order.order_id == id &&
+                       order.account == account.account_id && order.market == item.market;
         if (is_open) link = slot + 1;
-        if (id > 0 && id < order_id_of(context.system.order_no + 1, 0)) missing = Code::AlreadyClosed;
+        if (item.order_id[1] == 0 && id > 0 && id < order_id_of(context.system.order_no + 1, 0))
+            missing = Code::AlreadyClosed;
     }
     if (link == 0) return missing;
     remove_order(context, link - 1, account, context.state.template write<BookHead>(item.market), Code::Cancelled);

@@ -19,7 +19,9 @@ namespace matching {
            command.header.body_len == sizeof(ListHeader) + list.count * item_bytes;
 }
 
-[[nodiscard]] inline bool is_leg_padding_zero(const Leg& leg) {
+// Padding zero, enumerations in range; which values go together is judged later (35).
+[[nodiscard]] inline bool is_leg_well_formed(const Leg& leg) {
+    if (leg.kind > kTakeLimit || leg.tif > kPostOnly || leg.stp > kDecrement || leg.flags > kReduceOnly) return false;
     return leg.zero == 0 && (leg.zero_tail[0] | leg.zero_tail[1] | leg.zero_tail[2]) == 0;
 }
 
@@ -28,7 +30,7 @@ namespace matching {
     u32 count = command.body_as<ListHeader>().count;
     for (u32 i = 0; i < count; ++i) {
         auto leg = command.body_as<Leg>(static_cast<u32>(sizeof(ListHeader) + i * sizeof(Leg)));
-        if (!is_leg_padding_zero(leg)) return false;
+        if (!is_leg_well_formed(leg)) return false;
     }
     return true;
 }
@@ -38,7 +40,7 @@ namespace matching {
     u32 count = command.body_as<ListHeader>().count;
     for (u32 i = 0; i < count; ++i) {
         auto item = command.body_as<CancelItem>(static_cast<u32>(sizeof(ListHeader) + i * sizeof(CancelItem)));
-        if (item.by_client > 1 || item.zero != 0 || (item.by_client == 0 && item.order_id[1] != 0)) return false;
+        if (item.by_client > 1 || item.zero != 0) return false;
     }
     return true;
 }
@@ -63,15 +65,10 @@ namespace matching {
 [[nodiscard]] inline bool is_signers_well_formed(const Command& command) {
     u32 length = command.header.body_len;
     if (length < sizeof(OracleSignersBody)) return false;
-    auto body = command.body_as<OracleSignersBody>();
-    if (body.zero != 0 || length != sizeof(OracleSignersBody) + body.n * sizeof(OracleSignerEntry)) return false;
-    for (u32 i = 0; i < body.n; ++i) {
-        u32 at = static_cast<u32>(sizeof(OracleSignersBody) + i * sizeof(OracleSignerEntry));
-        if (command.body_as<u32>(at + 20) != 0) return false;
-    }
-    return true;
+    return length == sizeof(OracleSignersBody) + command.body_as<OracleSignersBody>().n * sizeof(OracleSignerEntry);
 }
 
+// Reserved bytes of the L1 queue's bodies are judged like their values (113): a request must not stop the engine.
 // A body of fixed length whose bytes from..to are padding.
 [[nodiscard]] inline bool is_fixed(const Command& command, u32 length, u32 from = 0, u32 to = 0) {
     return command.header.body_len == length && are_zero(command.body() + from, to - from);
@@ -108,14 +105,14 @@ namespace matching {
         case CommandKind::LiquidationStep:
             return is_fixed(command, 8, 6, 8);
         case CommandKind::InsuranceOrder:
-            return is_fixed(command, sizeof(Leg)) && is_leg_padding_zero(command.body_as<Leg>());
+            return is_fixed(command, sizeof(Leg)) && is_leg_well_formed(command.body_as<Leg>());
         case CommandKind::BatchClose:
             return command.header.body_len == 0;
         case CommandKind::CreateMarket:
         case CommandKind::UpdateMarket:
-            return is_fixed(command, sizeof(MarketConfigBody), 10, 16);
+            return is_fixed(command, sizeof(MarketConfigBody));
         case CommandKind::SetMarketStatus:
-            return is_fixed(command, sizeof(MarketStatusBody), 11, 12);
+            return is_fixed(command, sizeof(MarketStatusBody));
         case CommandKind::SetOracleSigners:
             return is_signers_well_formed(command);
         case CommandKind::FundInsurance:
@@ -127,9 +124,7 @@ namespace matching {
 [[nodiscard]] inline bool is_header_well_formed(const Command& command) {
     const CommandHeader& header = command.header;
     if (header.version != 1 || header.body_len != command.size - sizeof(CommandHeader)) return false;
-    if ((header.zero[0] | header.zero[1] | header.zero[2]) != 0 || header.signer_slot >= kSignersPerMaster)
-        return false;
-    if (header.kind == static_cast<u16>(CommandKind::InsuranceOrder)) return header.account == kFundAccount;
+    if ((header.zero[0] | header.zero[1] | header.zero[2]) != 0) return false;
     if (is_signed(header.kind)) return true;
     return (header.account | header.signer_slot | header.nonce | header.expires_ms | header.payload_tag) == 0;
 }

@@ -66,7 +66,7 @@ void work_minute(Context<Access>& context, u16 market, MarketState& state, const
             i64 step = compute_minute_step(config.lot_tick_value_e6, state.index_fine, state.last_rate_ppb);
             i64 after = state.funding_index + step;
             if (after > kFundingIndexMax || after < -kFundingIndexMax) {
-                code = Code::FundingIndexLimit;
+                code = Code::MoneyLimit;
             } else {
                 state.funding_index = after;
             }

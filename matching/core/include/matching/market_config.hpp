@@ -74,12 +74,17 @@ namespace matching {
     return 2 * config.basis_cap_ppm <= config.tiers[0].mmf_ppm;  // the book alone never moves the mark further
 }
 
+[[nodiscard]] inline bool is_padding_zero(const MarketConfigBody& body) {
+    return (body.zero[0] | body.zero[1] | body.zero[2]) == 0;
+}
+
 template <class Access>
 Code create_market(Context<Access>& context) {
     auto body = context.command.template body_as<MarketConfigBody>();
     System& system = context.system;
     system.priority_done += 1;
-    if (body.market != system.market_count || system.market_count >= kMarketsMax || !is_config_valid(body.image)) {
+    bool is_next = is_padding_zero(body) && body.market == system.market_count && system.market_count < kMarketsMax;
+    if (!is_next || !is_config_valid(body.image)) {
         return Code::FeeOrMarketConfig;
     }
     context.state.template write<MarketConfig>(body.market) = body.image;
@@ -99,7 +104,7 @@ Code update_market(Context<Access>& context) {
     MarketConfig& config = context.state.template write<MarketConfig>(body.market);
     bool keeps_units = body.image.lot_tick_value_e6 == config.lot_tick_value_e6 &&
                        body.image.price_ticks_max == config.price_ticks_max && body.image.symbol == config.symbol;
-    if (!keeps_units || !is_config_valid(body.image)) return Code::FeeOrMarketConfig;
+    if (!keeps_units || !is_padding_zero(body) || !is_config_valid(body.image)) return Code::FeeOrMarketConfig;
     config = body.image;
     return Code::Ok;
 }
@@ -109,7 +114,8 @@ Code set_market_status(Context<Access>& context) {
     auto body = context.command.template body_as<MarketStatusBody>();
     context.system.priority_done += 1;
     if (body.market >= context.system.market_count) return Code::MarketUnknown;
-    if (body.status < kActive || body.status > kHalted) return Code::FeeOrMarketConfig;
+    bool is_status_known = body.status >= kActive && body.status <= kHalted;
+    if (!is_status_known || body.zero != 0 || body.settle_fine != 0) return Code::FeeOrMarketConfig;
     context.state.template write<MarketState>(body.market).status = body.status;
     return Code::Ok;
 }
@@ -119,7 +125,11 @@ Code set_oracle_signers(Context<Access>& context) {
     auto body = context.command.template body_as<OracleSignersBody>();
     System& system = context.system;
     system.priority_done += 1;
-    if (body.k < 1 || body.k > body.n || body.n > kOracleSignersMax) return Code::FeeOrMarketConfig;
+    if (body.k < 1 || body.k > body.n || body.n > kOracleSignersMax || body.zero != 0) return Code::FeeOrMarketConfig;
+    for (u32 i = 0; i < body.n; ++i) {
+        u32 at = static_cast<u32>(sizeof(OracleSignersBody) + i * sizeof(OracleSignerEntry));
+        if (context.command.template body_as<OracleSignerEntry>(at).zero != 0) return Code::FeeOrMarketConfig;
+    }
     system.oracle_k = body.k;
     system.oracle_n = body.n;
     system.oracle_set_no = body.set_no;

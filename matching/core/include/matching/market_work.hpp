@@ -38,8 +38,16 @@ Code market_work(Context<Access>& context) {
     if (!has_debt(context.state.template read<MarketState>(market), context.now_ms)) return Code::NothingDue;
     const MarketConfig& config = context.state.template read<MarketConfig>(market);
     MarketState& state = context.state.template write<MarketState>(market);
-    if (is_hour_due(state, context.now_ms)) work_hour(context, state, config);
-    if (is_minute_due(state, context.now_ms)) work_minute(context, market, state, config);
+    u32 done = 0;
+    if (is_hour_due(state, context.now_ms)) {
+        work_hour(context, state, config);
+        done += 1;
+    }
+    if (is_minute_due(state, context.now_ms)) {
+        work_minute(context, market, state, config);
+        done += 1;
+    }
+    context.emit(WorkDone{kWorkMarket, done, 0, 0});
     return Code::Ok;
 }
 

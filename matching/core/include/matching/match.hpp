@@ -238,12 +238,12 @@ void execute_fill(Context<Access>& context, MarketView& market, Taker& taker, u3
                        fill.taker_fee_e6,
                        fill.maker.size_lots,
                        fill.taker.size_lots});
-    if (taker.liquidation) charge_liquidation_fee(context, market, taker, fill);
     if (order.remaining_lots == 0) {
         remove_order(context, slot, maker, market.head, Code::Filled);
     } else if (order.is_reduce_only() && fill.maker.size_lots == 0) {
         remove_order(context, slot, maker, market.head, Code::MakerReduceOnly);
     }
+    if (taker.liquidation) charge_liquidation_fee(context, market, taker, fill);
 }
 
 // Self-trade prevention (step b). Ok: go on with the next head.

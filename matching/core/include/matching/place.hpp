@@ -12,14 +12,11 @@ struct LegRefusal {
     u32 band_price_ticks = 0;
 };
 
-[[nodiscard]] inline bool is_immediate(const Leg& leg) { return leg.tif == kIoc; }
+[[nodiscard]] inline bool is_immediate(const Leg& leg) { return leg.tif == kIoc || leg.tif == kFok; }
 
 // Kinds, times in force and flags that go together; triggers and FOK come later.
 [[nodiscard]] inline bool is_leg_consistent(const Leg& leg) {
-    if (leg.side > 1 || leg.kind > kMarket || leg.tif > kPostOnly || leg.tif == kFok || leg.stp > kDecrement ||
-        leg.flags > 1) {
-        return false;
-    }
+    if (leg.side > kSell || leg.kind > kMarket || leg.tif == kFok) return false;
     if (leg.trigger_ticks != 0) return false;
     if (leg.kind == kMarket && leg.tif != kIoc) return false;
     return !(leg.expiry_ms != 0 && leg.tif == kIoc);
@@ -28,7 +25,7 @@ struct LegRefusal {
 // New risk only with a fresh index and, while catching up, at raw or better: an IOC is cut to raw (33).
 [[nodiscard]] inline bool is_price_known(Leg& leg, const MarketConfig& config, const MarketState& state, u64 now_ms) {
     if (is_stale(state, config, now_ms)) return false;
-    if (!is_catching_up(state)) return true;
+    if (!is_catching_up(state) || leg.kind > kMarket || leg.side > kSell) return true;
     u64 price = u64{leg.price_ticks} * 256, raw = state.raw_fine;
     bool is_worse = leg.side == kBuy ? price > raw : price < raw;
     if (!is_worse) return true;

@@ -68,7 +68,6 @@ enum class Code : u16 {
     OracleSignerOrder = 111,
     OracleReportAge = 112,
     FeeOrMarketConfig = 113,
-    FundingIndexLimit = 115,
     Filled = 120,
     Cancelled = 121,
     Expired = 122,
@@ -121,14 +120,14 @@ enum class EventKind : u16 {
 };
 
 enum Side : u8 { kBuy = 0, kSell = 1 };
-enum LegKind : u8 { kLimit = 0, kMarket = 1 };
+enum LegKind : u8 { kLimit = 0, kMarket = 1, kTakeLimit = 5 };
 enum TimeInForce : u8 { kGtc = 0, kIoc = 1, kFok = 2, kPostOnly = 3 };
 enum SelfTradeRule : u8 { kCancelMaker = 0, kCancelTaker = 1, kCancelBoth = 2, kDecrement = 3 };
 enum OrderFlag : u8 { kReduceOnly = 1 };
 enum SignerFlag : u32 { kSignerOwner = 1 };
 enum MarketStatus : u8 { kAbsent = 0, kActive = 1, kReduceOnlyMarket = 2, kHalted = 3, kSettled = 4 };
-enum MoneyReason : u32 { kMoneyDeposit = 1, kMoneyWithdraw = 2, kMoneyFees = 6, kMoneyInsurance = 7 };
-enum LiquidationStepName : u16 { kEntered = 1, kCleared = 2, kMarketStep = 3, kBackstop = 4 };
-enum Work : u32 { kWorkAccount = 1, kWorkExpire = 2 };
+enum MoneyReason : u32 { kMoneyDeposit = 0, kMoneyWithdraw = 1, kMoneyFees = 5, kMoneyInsurance = 6 };
+enum LiquidationStepName : u16 { kEntered = 0, kCleared = 1, kMarketStep = 2, kBackstop = 3 };
+enum Work : u32 { kWorkMarket = 33, kWorkAccount = 34, kWorkExpire = 35 };
 
 }  // namespace matching
