@@ -150,10 +150,22 @@ FORGERIES = [
     Forgery("forged root", _multiplicity, forgers.ForgedRoot, ReferenceDevice, LayerError, gkr, "check_layer"),
     Forgery("violated constraint", _constraint, Prover, ReferenceDevice, ZerocheckError, zerocheck, "check_zerocheck"),
     Forgery(
-        "forged layers", _multiplicity, forgers.ForgedLayers, ReferenceDevice, ZerocheckError, zerocheck, "check_zerocheck"
+        "forged layers",
+        _multiplicity,
+        forgers.ForgedLayers,
+        ReferenceDevice,
+        ZerocheckError,
+        zerocheck,
+        "check_zerocheck",
     ),
     Forgery(
-        "forged columns", _constraint, forgers.ForgedColumns, ReferenceDevice, FinalIdentityError, whir, "check_final_identity"
+        "forged columns",
+        _constraint,
+        forgers.ForgedColumns,
+        ReferenceDevice,
+        FinalIdentityError,
+        whir,
+        "check_final_identity",
     ),
     Forgery(
         "forged layers and columns",
@@ -165,9 +177,15 @@ FORGERIES = [
         "check_final_identity",
     ),
     Forgery("forged final", _constraint, forgers.ForgedFinal, ReferenceDevice, FoldError, whir, "check_fold"),
-    Forgery("forged everything", _multiplicity, forgers.ForgedEverything, ReferenceDevice, FoldError, whir, "check_fold"),
-    Forgery("false sample", None, forgers.ForgedSample, ReferenceDevice, FinalIdentityError, whir, "check_final_identity"),
-    Forgery("false sample and final", None, forgers.ForgedSampleAndFinal, ReferenceDevice, FoldError, whir, "check_fold"),
+    Forgery(
+        "forged everything", _multiplicity, forgers.ForgedEverything, ReferenceDevice, FoldError, whir, "check_fold"
+    ),
+    Forgery(
+        "false sample", None, forgers.ForgedSample, ReferenceDevice, FinalIdentityError, whir, "check_final_identity"
+    ),
+    Forgery(
+        "false sample and final", None, forgers.ForgedSampleAndFinal, ReferenceDevice, FoldError, whir, "check_fold"
+    ),
     Forgery("no grinding", None, Prover, forgers.UngroundDevice, GrindingError, channel, "check_grinding"),
     Forgery("foreign root", None, Prover, forgers.ForeignRootDevice, MerkleError, merkle, "check_root"),
 ]
@@ -195,7 +213,9 @@ def test_commitment_to_another_vector_is_rejected(kit: Toy, device: type[Referen
         verify(kit.vk, kit.prove(toy.statement(), device=device()))
 
 
-def test_public_value_outside_the_rules_is_rejected_only_by_their_check(kit: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_public_value_outside_the_rules_is_rejected_only_by_their_check(
+    kit: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     statement = small()
     statement.public_values[3] = 1 << 16
     proof = kit.prove(statement)
