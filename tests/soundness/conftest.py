@@ -10,6 +10,7 @@ import pytest
 from gpu.device import Device
 from gpu.reference import ReferenceDevice
 from tests.soundness import toy
+from zk.air.chip import Machine
 from zk.channel import ProofReader
 from zk.configuration import ConfigName
 from zk.machine import verifier
@@ -37,7 +38,7 @@ class Toy:
         self.device: Device = ReferenceDevice()
         self.pk, self.vk = self.keys()
 
-    def keys(self, machine: toy.Machine | None = None, seed: int = 7) -> tuple[ProvingKey, VerifyingKey]:
+    def keys(self, machine: Machine | None = None, seed: int = 7) -> tuple[ProvingKey, VerifyingKey]:
         """Keys of the toy machine or of a variant, with the ROM of this seed."""
         parameter_set = TEST_SETS[self.config]
         return setup(machine or toy.machine(), toy.rom_columns(seed), self.config, parameter_set, self.device)

@@ -13,6 +13,7 @@ import pytest
 from tests.soundness import toy
 from tests.soundness.conftest import Toy, small
 from zk import channel
+from zk.air.chip import Machine
 from zk.channel import Channel
 from zk.errors import (
     HeaderError,
@@ -85,7 +86,7 @@ def test_canonical_check_of_path_digests_is_needed(monkeypatch: pytest.MonkeyPat
         raise AssertionError("the digest check hides nothing") from error
 
 
-def _with_chips(kit: Toy, machine: toy.Machine) -> ProvingKey:
+def _with_chips(kit: Toy, machine: Machine) -> ProvingKey:
     """The proving key of a variant of the machine that claims the digest of the honest one."""
     pk, key = kit.keys(machine)
     pk.verifying_key = replace(key, digest=kit.vk.digest, log_rows_min=kit.vk.log_rows_min)
@@ -112,7 +113,7 @@ def test_presence_of_a_mandatory_chip_is_needed(kit: Toy, monkeypatch: pytest.Mo
 def test_shape_must_be_listed_in_the_key(kit: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     statement = small()
     data = kit.prove(statement)
-    shape = derive_shape(kit.vk.chips, verifier.read_header(_reader(kit, data), kit.vk)[0], kit.vk.log_rows_min)
+    shape = derive_shape(kit.vk.chips, proof.read_header(_reader(kit, data), kit.vk)[0], kit.vk.log_rows_min)
     pair = (shape.log_rows, shape.log_width)
     narrow = Toy(kit.config)
     narrow.vk = replace(kit.vk, admissible=tuple(p for p in kit.vk.admissible if p != pair))
