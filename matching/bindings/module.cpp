@@ -14,6 +14,7 @@
 #include <tuple>
 
 #include "host_engine.hpp"
+#include "host_platform.hpp"
 
 namespace nb = nanobind;
 using namespace matching;
@@ -186,10 +187,33 @@ void bind_hashing(nb::module_& module) {
     });
 }
 
+// (0, 492 public-input bytes, their hash) or (halt reason, empty, empty).
+std::tuple<u32, nb::bytes, nb::bytes> run_batch(const nb::bytes& hints) {
+    std::vector<u32> words(hints.size() / 4);
+    std::memcpy(words.data(), hints.c_str(), words.size() * 4);
+    host::HostPlatform platform(words);
+    try {
+        replay::BatchOutcome outcome = replay::run_batch(platform);
+        if (!platform.are_hints_used())
+            return {host::HostPlatform::kHintsExhausted, nb::bytes("", 0), nb::bytes("", 0)};
+        return {0, to_bytes(outcome.inputs.bytes(), replay::kPublicInputBytes), to_bytes(outcome.hash.bytes, 32)};
+    } catch (const host::ReplayHalted& halted) {
+        return {halted.reason, nb::bytes("", 0), nb::bytes("", 0)};
+    }
+}
+
 }  // namespace
 
 NB_MODULE(_core, module) {
     module.doc() = "Matching core in C++.";
     bind_engine(module);
     bind_hashing(module);
+    module.def("run_batch", &run_batch, nb::arg("hints"));
+    module.def("keccak256", [](const nb::bytes& data) {
+        Keccak256 hasher;
+        hasher.update(bytes_of(data), static_cast<u32>(data.size()));
+        KeccakDigest digest;
+        hasher.finish(digest.bytes);
+        return to_bytes(digest.bytes, 32);
+    });
 }
