@@ -98,6 +98,10 @@ class AsyncClient:
                 await reader
         self._lost()
 
+    async def reconnect(self) -> None:
+        """Connects again after `close`, and logs in for the accounts that were logged in before."""
+        await self._connect()
+
     @property
     def as_of(self) -> int:
         """Newest sequence number seen."""

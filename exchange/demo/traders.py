@@ -1,0 +1,149 @@
+"""The users of the demo: they deposit, trade over WebSockets, withdraw and claim, through the client SDK alone."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from eth_account.signers.local import LocalAccount
+
+from clients.bots.feed import Feed, FeedReport
+from clients.bots.generated import generate_flow
+from clients.bots.maker import Maker, MakerSettings
+from clients.bots.recording import Flow, Slots, load_flow
+from clients.bots.taker import Taker, TakerSettings
+from clients.python.chain import ChainWallet
+from clients.python.client import AsyncClient, Credential
+from clients.python.errors import VenueError
+from clients.python.signing import Key
+from clients.python.signing import Venue as SigningVenue
+from exchange.demo.markets import BOT_LOTS, BOT_MARKET, REPLAY_MARKET
+from exchange.demo.panel import DemoPanel
+from exchange.demo.report import DemoReport
+from exchange.demo.stage import DemoFailed, Venue
+
+SLOTS = Slots(makers=22, takers=5)
+BOT_ACCOUNTS = 2
+DEPOSIT_E6 = 10**15
+WITHDRAWAL_E6 = 1_234_567_890
+OPENING_ORDERS = 190
+START_ROW = 123_250
+GENERATED_SEED = 20_260_502
+GENERATED_MID_TICKS = 7_841_750
+WAIT_SECONDS_MAX = 600.0
+RECORDING_HINT = "the recording of the PyPI package ob-analytics 0.1.0 (Bitstamp BTC/USD, order by order) can be replayed: --data FOLDER"
+
+
+@dataclass(slots=True)
+class Traders:
+    """Accounts with their keys: makers and takers of the replay, then the two bots."""
+
+    keys: list[Key]
+    credentials: list[Credential] = field(default_factory=list)
+
+    @classmethod
+    def create(cls) -> Traders:
+        """Fresh keys."""
+        return cls([Key.generate() for _ in range(SLOTS.makers + SLOTS.takers + BOT_ACCOUNTS)])
+
+    @property
+    def replay(self) -> list[Credential]:
+        """Accounts of the replay, by slot."""
+        return self.credentials[:-BOT_ACCOUNTS]
+
+    @property
+    def maker(self) -> Credential:
+        """The market maker of the second market."""
+        return self.credentials[-2]
+
+    @property
+    def taker(self) -> Credential:
+        """The taker of the second market."""
+        return self.credentials[-1]
+
+
+def choose_flow(data: Path | None, commands: int) -> tuple[str, Flow]:
+    """Recorded flow where there is a recording, generated flow elsewhere; and what to call it."""
+    if data is not None:
+        flow = load_flow(
+            data, SLOTS, market=REPLAY_MARKET, start=START_ROW, count=commands, opening_orders=OPENING_ORDERS
+        )
+        return f"recording {data.name}, row {START_ROW}", flow
+    flow = generate_flow(
+        GENERATED_SEED,
+        SLOTS,
+        market=REPLAY_MARKET,
+        count=commands,
+        opening_orders=OPENING_ORDERS,
+        mid_ticks=GENERATED_MID_TICKS,
+        size_lots=1_000_000,
+    )
+    return f"generated flow, seed {GENERATED_SEED}; {RECORDING_HINT}", flow
+
+
+def open_client(venue: Venue) -> AsyncClient:
+    """A connection to the exchange."""
+    return AsyncClient(venue.url, SigningVenue(venue.chain_id, venue.contract), venue.identity)
+
+
+async def deposit_all(rpc_url: str, venue: Venue, payer: LocalAccount, traders: Traders) -> None:
+    """One deposit on chain for each trader, paid by one wallet."""
+    wallet = ChainWallet(rpc_url, venue.contract, Key.from_bytes(bytes(payer.key)))
+    for key in traders.keys:
+        account = await wallet.deposit(key.address, DEPOSIT_E6)
+        traders.credentials.append(Credential(account, key))
+
+
+async def log_in_all(client: AsyncClient, traders: Traders) -> None:
+    """Logs in as soon as the exchange has taken each deposit from the queue."""
+    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    for credential in reversed(traders.credentials):  # the last deposit is taken last
+        while True:
+            try:
+                await client.login(credential)
+                break
+            except VenueError as error:
+                if error.code != "AUTH_FAILED" or time.monotonic() > deadline:
+                    raise
+            await client.close()  # three failed logins end a connection
+            await asyncio.sleep(0.5)
+            await client.reconnect()
+
+
+async def trade(client: AsyncClient, flow: Flow, traders: Traders, panel: DemoPanel, report: DemoReport) -> FeedReport:
+    """Replays the flow while two bots trade in the other market."""
+    stop = asyncio.Event()
+    maker = Maker(client, BOT_MARKET, traders.maker.account, MakerSettings(size_lots=BOT_LOTS, requote_seconds=1.0))
+    taker_settings = TakerSettings(size_lots=BOT_LOTS // 2, position_max_lots=5 * BOT_LOTS)
+    taker = Taker(client, BOT_MARKET, traders.taker.account, taker_settings, seed=1)
+    bots = [asyncio.create_task(maker.run(stop)), asyncio.create_task(taker.run(stop))]
+    accounts = [credential.account for credential in traders.replay]
+    feed = Feed(client, REPLAY_MARKET, flow, accounts, progress=panel.replay)
+    try:
+        result = await feed.run()
+        while taker.fills < 1 and not any(task.done() for task in bots):
+            await asyncio.sleep(0.2)
+    finally:
+        stop.set()
+        await asyncio.gather(*bots)
+    report.replay = result.as_dict() | {"bot_requests": maker.requests + taker.requests, "bot_fills": taker.fills}
+    report.commands = result.sent + len({slot for slot, _ in flow.opening}) + maker.requests + taker.requests
+    report.orders = sum(1 for r in flow.requests if hasattr(r.item, "tif")) + result.opening_orders
+    report.fills = len(result.trades) + taker.fills
+    return result
+
+
+async def claim(client: AsyncClient, rpc_url: str, venue: Venue, payer: LocalAccount, trader: Credential) -> str:
+    """Claims the trader's withdrawal; anybody may pay for the transaction. Returns its hash."""
+    wallet = ChainWallet(rpc_url, venue.contract, Key.from_bytes(bytes(payer.key)))
+    withdrawals = [w for w in await client.withdrawals(trader.account) if w["status"] == "claimable"]
+    if not withdrawals:
+        raise DemoFailed("the withdrawal did not become claimable")
+    before = await wallet.token_balance(trader.key.address)
+    transaction = await wallet.claim(withdrawals[0])
+    received = await wallet.token_balance(trader.key.address) - before
+    if received != WITHDRAWAL_E6:
+        raise DemoFailed(f"claim: expected {WITHDRAWAL_E6} e6, received {received} e6")
+    return transaction
