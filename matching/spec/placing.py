@@ -93,9 +93,8 @@ def _process_order(
     state.drop_empty_position(order.account, order.market)
     accepted = OrderAccepted(leg_index, order.account.id, order_id, order.leg.client_id, resting, taker.filled)
     events.append(Event(accepted, code))
-    dropped = taker.remaining - resting
-    if dropped:
-        events.append(Event(OrderRemoved(order_id, order.account.id, reason, dropped, taker.filled)))
+    if taker.remaining and not resting:
+        events.append(Event(OrderRemoved(order_id, order.account.id, reason, taker.remaining, taker.filled)))
     return code
 
 
