@@ -22,17 +22,23 @@ HEIGHT_LOG_MIN = 4
 
 def check_machine(machine: Machine) -> None:
     """Checks all chips and buses of a machine. Raises AirError naming the first broken rule."""
-    _check_buses(machine.buses)
-    names = [chip.name for chip in machine.chips]
-    _demand(len(set(names)) == len(names), machine.name, "chip names must be distinct")
-    declared = {bus.number: bus for bus in machine.buses}
-    for chip in machine.chips:
+    check_chips(machine.chips, machine.buses)
+
+
+def check_chips(chips: Sequence[Chip], buses: Sequence[Bus]) -> None:
+    """Checks chips that share the given buses. Raises AirError naming the first broken rule."""
+    _check_buses(buses)
+    names = [chip.name for chip in chips]
+    _demand(len(set(names)) == len(names), "machine", "chip names must be distinct")
+    declared = {bus.number: bus for bus in buses}
+    for chip in chips:
         check_chip(chip)
         for interaction in chip.interactions:
             known = declared.get(interaction.bus.number) == interaction.bus
             _demand(known, chip.name, f"bus {interaction.bus.name} is not declared by the machine")
-    for bus in machine.buses:
-        _check_bus_uses(bus, machine.chips)
+    facts = [BooleanFacts(chip) for chip in chips]
+    for bus in buses:
+        _check_bus_uses(bus, chips, facts)
 
 
 def check_chip(chip: Chip) -> None:
@@ -87,16 +93,15 @@ def _check_interaction_form(chip: Chip, interaction: Interaction) -> None:
         _demand(expr.degree <= 1, chip.name, f"bus {bus.name}: multiplicity and message must be affine")
 
 
-def _check_bus_uses(bus: Bus, chips: Sequence[Chip]) -> None:
+def _check_bus_uses(bus: Bus, chips: Sequence[Chip], facts: Sequence[BooleanFacts]) -> None:
     """Multiplicity rule: boolean uses only, or boolean consumers (+) and free columns of one providing chip."""
     providers = set()
-    for chip in chips:
-        facts = BooleanFacts(chip)
+    for chip, known in zip(chips, facts, strict=True):
         for interaction in chip.interactions:
             if interaction.bus != bus:
                 continue
             form = affine_form(interaction.multiplicity)
-            sign = facts.sign_of_boolean(form)
+            sign = known.sign_of_boolean(form)
             if sign is None:
                 free = bus.kind == "lookup" and _is_minus_free_column(chip, form)
                 _demand(free, chip.name, f"bus {bus.name}: a multiplicity is not forced into {{0, 1}}")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zk.air.chip import Bus, Chip, Machine, PublicTerm
 from zk.air.expression import P
-from zk.air.rules import check_machine
+from zk.air.rules import check_chips
 from zk.chips.add import build_add, build_addi
 from zk.chips.branch import build_beq, build_blt
 from zk.chips.buses import CORE_BUSES, HALT, ORD, OUT, PATH, STATE
@@ -76,21 +77,20 @@ def rv32im_machine(program: GuestProgram, coprocessors: Iterable[str] = ("P2",))
     rom = preprocess_rom(program.rom)
     image = preprocess_img(image_columns(program.image_addresses, program.image_values), program.zero_base)
     _check_entry(program)
-    chips = (*_core_chips(program), *(build() for name in chosen for build in COPROCESSORS[name]))
+    chips, buses = _checked_chips(chosen, rom.shape[1], image.shape[1])
     machine = Machine(
         name="rv32im",
         chips=chips,
-        buses=(*CORE_BUSES, *(bus for name in chosen for bus in _COPROCESSOR_BUSES[name])),
+        buses=buses,
         public_value_count=PUBLIC_VALUE_COUNT,
         public_terms=lambda values: _public_terms(values, program.zero_base),
         check_public_values=lambda values: _check_public_values(values, program.entry),
         parameters=(
-            ("pc_start", program.entry.to_bytes(4, "little")),
-            ("zero_base", program.zero_base.to_bytes(4, "little")),
+            ("pc_start", program.entry.to_bytes(4, "big")),
+            ("zero_base", program.zero_base.to_bytes(4, "big")),
             ("rom_digest", hashlib.sha256(rom.astype("<u4").tobytes()).digest()),
         ),
     )
-    check_machine(machine)
     return machine, {"ROM": rom, "IMG": image}
 
 
@@ -112,23 +112,25 @@ def exit_code(values: Sequence[int]) -> int:
     return values[EXIT_LO] | values[EXIT_HI] << 16
 
 
-def _ordered(coprocessors: Iterable[str]) -> list[str]:
+def _ordered(coprocessors: Iterable[str]) -> tuple[str, ...]:
     chosen = set(coprocessors)
     unknown = chosen - set(COPROCESSORS)
     if unknown:
         raise SetupError(f"coprocessors: expected some of {sorted(COPROCESSORS)}, found {sorted(unknown)}")
-    return [name for name in COPROCESSORS if name in chosen]
+    return tuple(name for name in COPROCESSORS if name in chosen)
 
 
-def _core_chips(program: GuestProgram) -> tuple[Chip, ...]:
-    tables = (
-        build_t16(),
-        build_t5(),
-        build_rom(len(program.rom)),
-        build_img(len(program.image_values) + REGISTER_COUNT),
-        build_zero(),
-    )
-    return (*(build() for build in _CPU_CHIPS), *tables)
+@lru_cache(maxsize=64)
+def _checked_chips(
+    coprocessors: tuple[str, ...], rom_rows: int, image_rows: int
+) -> tuple[tuple[Chip, ...], tuple[Bus, ...]]:
+    """The chips and buses, after all rules of the generator. Shared between machines: nobody may change them."""
+    tables = (build_t16(), build_t5(), build_rom(rom_rows), build_img(image_rows), build_zero())
+    delegated = (build() for name in coprocessors for build in COPROCESSORS[name])
+    chips = (*(build() for build in _CPU_CHIPS), *tables, *delegated)
+    buses = (*CORE_BUSES, *(bus for name in coprocessors for bus in _COPROCESSOR_BUSES[name]))
+    check_chips(chips, buses)
+    return chips, buses
 
 
 def _check_entry(program: GuestProgram) -> None:

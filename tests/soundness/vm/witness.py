@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.unit.vm.assembler import DATA, TEXT, call, finish, program, random_program
+from tests.unit.vm.assembler import DATA, TEXT, ZERO_BASE, call, constant, finish, program, random_program, store
 from zk.air.check import evaluate, find_violations, virtual_column
 from zk.air.chip import Chip, Machine
 from zk.air.expression import P
@@ -72,7 +72,8 @@ def full_witness() -> Witness:
     rng = random.Random(2026)
     guest = random_program(rng, 1200)
     words = guest.instruction_words.tolist()
-    head = call(3, DATA, 0, 0) + call(3, DATA, 1, 0) + call(4, DATA, 3, 5) + call(4, DATA, 0, 0) + call(1) + call(1)
+    head = [*constant(5, ZERO_BASE + 0x20000), store("sw", 5, 5, 0)]  # so that ZERO has padding rows
+    head += call(3, DATA, 0, 0) + call(3, DATA, 1, 0) + call(4, DATA, 3, 5) + call(4, DATA, 0, 0) + call(1) + call(1)
     data = [rng.randrange(P) for _ in range(14)] + [0x7F000000, 0]
     hints = [rng.randrange(P) for _ in range(24)] + [0xFFFFFFFF, 7]
     return build_witness(program(head + words, data, base=TEXT), hints)
