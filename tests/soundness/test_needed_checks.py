@@ -139,6 +139,15 @@ def test_height_above_the_leaves_is_refused(kit: Toy) -> None:
         check_shape(kit.vk, replace(shape, log_height_max=shape.log_leaves + 1))
 
 
+def test_width_far_above_that_of_the_main_cells_is_refused(kit: Toy) -> None:
+    shape = derive_shape(kit.vk.chips, [None, 4, 6, 5], kit.vk.log_rows_min)
+    for extra in (-1, 2):
+        width = shape.log_width + extra
+        key = replace(kit.vk, admissible=(*kit.vk.admissible, (shape.log_rows, width)))
+        with pytest.raises(ShapeError, match="log_width"):
+            check_shape(key, replace(shape, log_width=width))
+
+
 def _stub_alpha(patch: pytest.MonkeyPatch, message: tuple[int, int]) -> None:
     """Makes the fingerprint of a state tuple zero, as one alpha in 2^155 does."""
     beta = Ext((3, 1, 4, 1, 5))

@@ -58,6 +58,11 @@ class VerifyingKey:
         reports = [judge(self.parameters.rows[rows + width, width], counts) for rows, width in self.admissible]
         return min(reports, key=lambda report: report.total)
 
+    @property
+    def security_bits(self) -> float:
+        """Bits of the sum of all errors, over the weakest admissible shape."""
+        return self.security().total
+
 
 @dataclass(slots=True)
 class ProvingKey:

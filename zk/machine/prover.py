@@ -55,6 +55,18 @@ def prove(
     return Prover(pk, traces, public_values, device, progress).run()
 
 
+def prove_measured(
+    pk: ProvingKey,
+    traces: Mapping[str, Trace],
+    public_values: Sequence[int],
+    device: Device,
+    progress: Progress | None = None,
+) -> tuple[bytes, ProofStatistics]:
+    """`prove` with its measurements."""
+    prover = Prover(pk, traces, public_values, device, progress)
+    return prover.run(), prover.statistics
+
+
 class Prover:
     """One run of the prover; `statistics` is complete after `run`."""
 

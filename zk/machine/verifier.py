@@ -12,7 +12,7 @@ from zk.field.extension import powers
 from zk.machine import params
 from zk.machine.keys import VerifyingKey
 from zk.machine.proof import PublicValues, encode_heights, read_header
-from zk.machine.shape import MAIN, Shape, derive_shape
+from zk.machine.shape import MAIN, Shape, default_log_width, derive_shape
 from zk.multilinear.gkr import FractionClaim, verify_layers, verify_root
 from zk.multilinear.polynomial import power_weight
 from zk.multilinear.virtual import evaluate_virtual
@@ -161,6 +161,11 @@ def check_shape(key: VerifyingKey, shape: Shape) -> None:
     if (shape.log_rows, shape.log_width) not in key.admissible:
         raise ShapeError(
             f"(log_rows, log_width): expected one of {key.admissible}, found {(shape.log_rows, shape.log_width)}"
+        )
+    extra = shape.log_width - default_log_width(shape.trees[0].cells)
+    if extra not in (0, 1):
+        raise ShapeError(
+            f"log_width {shape.log_width}: expected at most one above that of the main cells, found {extra} above"
         )
     if shape.log_leaves > params.LOG_LEAVES_MAX:
         raise ShapeError(f"leaves: expected at most 2^{params.LOG_LEAVES_MAX}, found 2^{shape.log_leaves}")

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gpu.reference import poseidon2
+from gpu.reference import ReferenceDevice, poseidon2
 from zk.configuration import configuration
 from zk.field.poseidon2 import permute
 from zk.hashing import digest_elements
-from zk.transcript import KeccakChallenger, Poseidon2Challenger
+from zk.transcript import Challenger, KeccakChallenger, Poseidon2Challenger
 
 PERMUTATION_INPUT = (
     894848333, 1437655012, 1200606629, 1690012884, 71131202, 1749206695, 1717947831, 120589055,
@@ -91,6 +91,20 @@ def test_smallest_nonce_is_the_golden_one(name: str, nonce: int, following: int)
         challenger.observe(1, range(1, 9))
         assert challenger.absorb_nonce(candidate, 8) == (candidate == nonce)
     assert challenger.sample_bits(10) == following
+
+
+@pytest.mark.parametrize("name", ["P2", "K"])
+@pytest.mark.parametrize("pending", range(1, 10))
+def test_device_finds_the_smallest_nonce_at_every_fill_of_the_sponge(name: str, pending: int) -> None:
+    def transcript() -> Challenger:
+        challenger = configuration(name).challenger()
+        challenger.observe(1, range(pending))
+        return challenger
+
+    state = transcript().grind_state()
+    nonce = ReferenceDevice().grind(configuration(name).hasher.name, state, 4)
+    for candidate in range(nonce + 1):
+        assert transcript().absorb_nonce(candidate, 4) == (candidate == nonce)
 
 
 def test_challenge_after_bits_drops_unread_chunks_of_the_keccak_word() -> None:
