@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Settlement} from "../src/Settlement.sol";
 import {BatchHeader, BatchRecord, ISettlement, Withdrawal} from "../src/interfaces/ISettlement.sol";
 import {TestToken} from "../src/testing/TestToken.sol";
 import {SettlementFixture} from "./support/SettlementFixture.sol";
@@ -71,6 +72,17 @@ contract SettlementMoneyTest is SettlementFixture {
         vm.expectRevert();
         vm.prank(carol);
         settlement.deposit(carol, 0, 10e6);
+    }
+
+    function test_deposits_end_when_account_numbers_run_out() external {
+        CrowdedSettlement crowded = new CrowdedSettlement(config(), signersBody(), marketBodies(1));
+        settlement = crowded;
+        fundUser(alice, 1e9);
+        crowded.setAccountCount(2 ** 23 - 1);
+        depositFor(alice, 10e6);
+        checkEq(settlement.accountOf(alice), 2 ** 23 - 1, "last number");
+        depositRefused(bob, 0, 10e6, abi.encodeWithSelector(ISettlement.AccountsExhausted.selector, 2 ** 23));
+        depositFor(alice, 10e6); // those who have a number go on
     }
 
     function test_fund_contribution_is_open_to_all_and_counts_as_assets() external {
@@ -360,6 +372,17 @@ contract SettlementMoneyTest is SettlementFixture {
         bytes32[] memory path = treePath(1, leaves, leaf.index % treeLeaves(1, leaves).length);
         vm.expectRevert(refusal);
         settlement.claimWithdrawal(1, recordOf(header, 0), leaf, path);
+    }
+}
+
+/// A settlement with many owners.
+contract CrowdedSettlement is Settlement {
+    constructor(Config memory config, bytes memory signers, bytes[] memory markets)
+        Settlement(config, signers, markets)
+    {}
+
+    function setAccountCount(uint32 count) external {
+        accountCount = count;
     }
 }
 

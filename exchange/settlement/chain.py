@@ -14,7 +14,7 @@ from exchange.errors import SettlementFault
 from exchange.settlement.artifacts import load
 from exchange.settlement.header import BatchHeader, BatchRecord
 from exchange.settlement.requests import Request
-from exchange.settlement.transactions import UNREACHABLE, ChainUnavailable, Receipt, Sender, connect, read
+from exchange.settlement.transactions import GAS_MAX, UNREACHABLE, ChainUnavailable, Receipt, Sender, connect, read
 from exchange.settlement.withdrawal_tree import Withdrawal
 
 BLOCKS_PER_QUERY = 2_000  # public nodes refuse wider event queries
@@ -231,7 +231,8 @@ class Chain:
 
     async def submit_batch(self, sender: Sender, header: BatchHeader, program_id: bytes, proof: bytes) -> Receipt:
         """Submits the next batch with its proof; a refusal raises a ContractRefused named like the contract's error."""
-        return await sender.send(self._settlement.functions.submitBatch(header.as_tuple(), program_id, proof))
+        call = self._settlement.functions.submitBatch(header.as_tuple(), program_id, proof)
+        return await sender.send(call, GAS_MAX)
 
     async def claim(
         self, sender: Sender, batch: int, record: BatchRecord, withdrawal: Withdrawal, path: Sequence[bytes]

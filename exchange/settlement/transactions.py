@@ -27,6 +27,7 @@ from exchange.errors import SettlementFault
 from exchange.settlement.refusals import decode_refusal
 
 GAS_MAX = 16_777_216  # EIP-7825: cap of one transaction
+GAS_MARGIN_PERCENT = 125  # of the estimate: the state may change before the transaction is mined
 RECEIPT_SECONDS_MAX = 120.0
 REQUEST_SECONDS_MAX = 60.0
 # what the network or the node can do to a request; anything else is a mistake of the caller and passes through
@@ -52,8 +53,9 @@ class TransactionRefused(SettlementFault):
     """The node does not take the transaction (funds, nonce, gas cap)."""
 
 
-class TransactionPending(SettlementFault):
-    """The transaction was sent and not mined in time; it may still be. `transaction` is its hash."""
+class TransactionPending(ChainUnavailable):
+    """The transaction was sent and not mined in time; it may still be. `transaction` is its hash. Read the state of the
+    contract before sending the like again."""
 
     def __init__(self, transaction: bytes) -> None:
         super().__init__(f"transaction 0x{transaction.hex()}: not mined after {RECEIPT_SECONDS_MAX:.0f} s")
@@ -101,8 +103,9 @@ class Sender:
         """Checksummed address of the key."""
         return str(self.account.address)
 
-    async def send(self, call: Any, gas: int = GAS_MAX) -> Receipt:
-        """Sends a bound contract function or constructor with at most `gas` and waits until it is mined.
+    async def send(self, call: Any, gas: int | None = None) -> Receipt:
+        """Sends a bound contract function or constructor with at most `gas` and waits until it is mined. Without `gas` the
+        node estimates it (several executions: give it for long ones).
 
         The call is simulated first, so a refusal costs nothing and raises ContractRefused (or a subclass). Raises also
         ChainUnavailable, TransactionRefused, TransactionPending. Cancelling leaves a sent transaction in flight.
@@ -117,11 +120,14 @@ class Sender:
             except UNREACHABLE as error:
                 raise ChainUnavailable(f"sending a transaction failed: {error!r}") from error
 
-    async def _send(self, call: Any, gas: int) -> Receipt:
+    async def _send(self, call: Any, gas: int | None) -> Receipt:
         nonce = await self.web3.eth.get_transaction_count(self.account.address, "pending")
-        fields = await call.build_transaction({"from": self.account.address, "nonce": nonce, "gas": gas})
+        fields = await call.build_transaction({"from": self.account.address, "nonce": nonce, "gas": gas or GAS_MAX})
         # at the pending block: its time is now, the latest block's may be long ago
         await self.web3.eth.call(_without_nonce(fields), "pending")
+        if gas is None:
+            estimate = await self.web3.eth.estimate_gas(_without_nonce(fields), "pending")
+            fields["gas"] = min(GAS_MAX, estimate * GAS_MARGIN_PERCENT // 100)
         signed = self.account.sign_transaction(fields)
         digest = await self.web3.eth.send_raw_transaction(signed.raw_transaction)
         try:
