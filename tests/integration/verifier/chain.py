@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,8 +14,10 @@ from web3.exceptions import ContractCustomError, ContractLogicError, ContractPan
 
 from exchange.settlement.anvil import Anvil
 from exchange.settlement.artifacts import build, error_abis, load
+from zk.solidity.assembler import Assembler, init_code
 from zk.solidity.deployment import OPENING_SOURCE, VERIFIER_SOURCE, VerifierDeployment
 
+START_SECONDS = 40
 CALL_GAS = 16_777_216  # the cap of one transaction (EIP-7825)
 
 
@@ -34,42 +37,27 @@ class DeployedVerifier:
         """Result of verify; raises Refused."""
         return bool(self._call(self.contract.functions.verify(program_id, public_inputs_hash, proof)))
 
-    def transaction_gas(self, proof: bytes) -> tuple[int, int]:
-        """(gas of a transaction that calls verifyProof, its part that is execution)."""
+    def transaction_gas(self, proof: bytes) -> int:
+        """Gas of a transaction that calls verifyProof."""
         data = self.contract.encode_abi("verifyProof", [proof])
-        receipt = self._send({"to": self.contract.address, "data": data, "gas": CALL_GAS})
+        sent = self.web3.eth.send_transaction(
+            {"from": self.web3.eth.accounts[0], "to": self.contract.address, "data": data, "gas": CALL_GAS}
+        )
+        receipt = self.web3.eth.wait_for_transaction_receipt(sent)
         if receipt["status"] != 1:
             raise AssertionError("the proof was refused in a transaction")
-        payload = bytes.fromhex(data[2:])
-        zeros = payload.count(0)
-        used = int(receipt["gasUsed"])
-        intrinsic = 21_000 + 4 * zeros + 16 * (len(payload) - zeros)
-        floor = 21_000 + 10 * zeros + 40 * (len(payload) - zeros)
-        estimate = self._trace_gas(data)
-        return max(used, floor), estimate - intrinsic if estimate else used - intrinsic
+        return int(receipt["gasUsed"])
 
-    def _trace_gas(self, data: str) -> int:
-        """Gas before the calldata floor is applied (0 when the node does not tell)."""
-        answer = self.web3.provider.make_request(
-            "debug_traceCall",  # type: ignore[arg-type]
-            [
-                {"to": self.contract.address, "data": data, "gas": hex(CALL_GAS)},
-                "latest",
-                {"tracer": "callTracer"},
-            ],
-        )
-        result = answer.get("result")
-        return int(result["gasUsed"], 16) if isinstance(result, dict) and "gasUsed" in result else 0
+    def execution_gas(self, proof: bytes) -> int:
+        """Gas of a static call of verifyProof from another contract, without the price of calldata."""
+        data = self.contract.encode_abi("verifyProof", [proof])
+        return measure(self.web3, self.contract.address, bytes.fromhex(data[2:]))
 
     def _call(self, function: Any) -> Any:
         try:
             return function.call({"gas": CALL_GAS})
         except (ContractCustomError, ContractLogicError, ContractPanicError) as error:
             raise Refused(_error_name(error)) from error
-
-    def _send(self, fields: dict[str, Any]) -> Any:
-        sent = self.web3.eth.send_transaction({"from": self.web3.eth.accounts[0], **fields})  # type: ignore[typeddict-item]
-        return self.web3.eth.wait_for_transaction_receipt(sent)
 
 
 class Refused(Exception):
@@ -79,30 +67,78 @@ class Refused(Exception):
 @contextmanager
 def local_chain() -> Iterator[Web3]:
     """A running local chain with the limits of the real one."""
-    with asyncio.Runner() as runner:
-        node = Anvil()
-        runner.run(node.start())
-        try:
-            yield Web3(Web3.HTTPProvider(node.rpc_url, request_kwargs={"timeout": 60}))
-        finally:
-            runner.run(node.stop())
+    loop = asyncio.new_event_loop()  # in a thread of its own, so that the output of the node is read while tests wait
+    thread = threading.Thread(target=loop.run_forever, name="anvil", daemon=True)
+    thread.start()
+    node = Anvil()
+    asyncio.run_coroutine_threadsafe(node.start(), loop).result(START_SECONDS)
+    try:
+        yield Web3(Web3.HTTPProvider(node.rpc_url, request_kwargs={"timeout": START_SECONDS}))
+    finally:
+        asyncio.run_coroutine_threadsafe(node.stop(), loop).result(START_SECONDS)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(START_SECONDS)
+        loop.close()
 
 
 def deploy(web3: Web3, deployment: VerifierDeployment) -> DeployedVerifier:
     """Creates all contracts of a deployment."""
     build([OPENING_SOURCE, VERIFIER_SOURCE])
     gas: dict[str, int] = {}
-    tables = _create(web3, deployment.tables, "tables", gas)
-    evaluators = [_create(web3, code, f"evaluator {i}", gas) for i, code in enumerate(deployment.evaluators)]
-    opening = _create(web3, load(deployment.opening_source).initcode, "opening", gas)
+    tables = create(web3, deployment.tables, "tables", gas)
+    evaluators = [create(web3, code, f"evaluator {i}", gas) for i, code in enumerate(deployment.evaluators)]
+    opening = create(web3, load(deployment.opening_source).initcode, "opening", gas)
     artifact = load(deployment.verifier_source)
     factory: Any = web3.eth.contract(abi=artifact.abi, bytecode=artifact.initcode)
     creation = factory.constructor(deployment.program_id, tables, opening, evaluators).data_in_transaction
-    address = _create(web3, bytes.fromhex(creation[2:]), "verifier", gas)
-    return DeployedVerifier(web3, web3.eth.contract(address=address, abi=artifact.abi), gas)  # type: ignore[arg-type]
+    address = create(web3, bytes.fromhex(creation[2:]), "verifier", gas)
+    contract = web3.eth.contract(address=Web3.to_checksum_address(address), abi=artifact.abi)
+    return DeployedVerifier(web3, contract, gas)
 
 
-def _create(web3: Web3, creation: bytes, name: str, gas: dict[str, int]) -> str:
+def measure(web3: Web3, target: str, data: bytes) -> int:
+    """Gas of a static call."""
+    creation = init_code(_meter())
+    meter = create(web3, creation, "meter", {})
+    payload = bytes.fromhex(target[2:]).rjust(32, b"\0") + data
+    answer = web3.eth.call({"to": meter, "data": payload, "gas": 10 * CALL_GAS})  # type: ignore[typeddict-item]
+    used, success = int.from_bytes(answer[:32], "big"), int.from_bytes(answer[32:64], "big")
+    if success != 1:
+        raise AssertionError("the measured call failed")
+    return used
+
+
+def _meter() -> bytes:
+    """Calls the address in its first calldata word with the rest; returns the gas it took and whether it succeeded."""
+    assembler = Assembler()
+    gas, size, static_call = 0x5A, 0x36, 0xFA
+    assembler.push(32)
+    assembler.code.append(size)
+    assembler.op("SUB", "DUP1")  # n n
+    assembler.push(32)
+    assembler.push(0)
+    assembler.op("CALLDATACOPY")  # n
+    assembler.code.append(gas)  # n g
+    assembler.push(0)
+    assembler.push(0)
+    assembler.op("DUP4")
+    assembler.push(0)
+    assembler.push(0)
+    assembler.op("CALLDATALOAD")
+    assembler.code += bytes([gas, static_call])  # n g success
+    assembler.push(32)
+    assembler.op("MSTORE")
+    assembler.code.append(gas)
+    assembler.op("SWAP1", "SUB")
+    assembler.push(0)
+    assembler.op("MSTORE")
+    assembler.push(64)
+    assembler.push(0)
+    assembler.op("RETURN")
+    return bytes(assembler.code)
+
+
+def create(web3: Web3, creation: bytes, name: str, gas: dict[str, int]) -> str:
     sent = web3.eth.send_transaction({"from": web3.eth.accounts[0], "data": creation, "gas": CALL_GAS})
     receipt = web3.eth.wait_for_transaction_receipt(sent)
     if receipt["status"] != 1 or not receipt["contractAddress"]:
