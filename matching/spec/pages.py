@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from matching.codec import Arena, BookHead, Level, Order, Position, SystemRecord, TrieNode
-from matching.spec.limits import MARKETS_MAX
+from matching.codec import Arena, BookHead, Level, Order, SystemRecord, TrieNode
 from matching.spec.market import Market
 from matching.spec.state import TRIE_LAYERS, TRIE_NODES_PER_SIDE, State
 
 RECORD_BYTES = {
-    Arena.ACCOUNT: 128 + MARKETS_MAX * Position.SIZE,
     Arena.VOLUME_RING: 128,
     Arena.SIGNER: 512,
     Arena.ORDER: 96,
@@ -26,9 +24,9 @@ RECORDS_PER_PAGE = {Arena.LEVEL: 8, Arena.TRIE: 16}
 
 
 def read_record(state: State, arena: Arena, index: int) -> bytes:
-    """The record's bytes; a record never written is all zero."""
+    """The record's bytes, of an account its header and used positions; a record never written is all zero."""
     if arena is Arena.ACCOUNT:
-        return account_image(state, index).ljust(RECORD_BYTES[arena], b"\0")
+        return account_image(state, index)
     return _SHORT_RECORDS.get(arena, _absent)(state, index) or bytes(RECORD_BYTES[arena])
 
 
