@@ -1,0 +1,1 @@
+"""Benchmarks of the matching core and the recordings that they replay."""
