@@ -52,6 +52,7 @@ contract Settlement is ISettlement {
     bytes32 public immutable programId;
     address public immutable operator;
     uint128 public immutable depositMin_e6;
+    uint256 public immutable firstBlock; // where a reader of the events starts
 
     Progress internal _progress;
     PriorityQueue.Queue internal _queue;
@@ -85,6 +86,7 @@ contract Settlement is ISettlement {
         programId = config.programId;
         operator = config.operator;
         depositMin_e6 = config.depositMin_e6;
+        firstBlock = block.number;
         _progress.stateHash = config.genesisStateHash;
         _enqueueSetup(oracleSigners, markets);
     }

@@ -19,6 +19,7 @@ contract SettlementSetupTest is SettlementFixture {
         checkEq(settlement.progress().stateHash, GENESIS, "genesis state");
         checkEq(settlement.progress().batchNumber, 0, "no batch");
         checkEq(settlement.accountCount(), 2, "fund and fee collector");
+        checkEq(settlement.firstBlock(), block.number, "first block");
     }
 
     function test_token_without_code_is_refused() external {

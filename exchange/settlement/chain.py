@@ -71,7 +71,7 @@ class ExecutedBatch:
 
 class Chain:
     """One exchange on one chain. `finality_depth`: blocks on top before something counts as final (0 on a local chain);
-    None asks the node for its finalized block. Event queries start at `first_block`. All calls are safe to cancel."""
+    None asks the node for its finalized block. `first_block` is that of the contract's creation. Reading is safe to cancel."""
 
     def __init__(
         self,
@@ -92,9 +92,7 @@ class Chain:
         self.address = bytes.fromhex(settlement.address[2:])
 
     @classmethod
-    async def connect(
-        cls, rpc_url: str, settlement: str, *, finality_depth: int | None = None, first_block: int = 0
-    ) -> Chain:
+    async def connect(cls, rpc_url: str, settlement: str, *, finality_depth: int | None = None) -> Chain:
         """Opens the exchange at address `settlement`; raises ChainUnavailable or WrongContract."""
         web3 = connect(rpc_url)
         contract = web3.eth.contract(address=web3.to_checksum_address(settlement), abi=load("src/Settlement.sol").abi)
@@ -103,6 +101,7 @@ class Chain:
                 raise WrongContract(f"settlement {settlement}: no contract at this address")
             chain_id = await web3.eth.chain_id
             token_address = await read(contract.functions.token())
+            first_block = await read(contract.functions.firstBlock())
         except UNREACHABLE as error:
             await web3.provider.disconnect()
             raise ChainUnavailable(f"cannot open settlement {settlement}: {error!r}") from error
