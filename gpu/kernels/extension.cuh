@@ -46,6 +46,19 @@ struct Factor {
     // 0..4: b_0..b_4; 5: b_1 - b_4; 6: b_0 - b_3; 7: b_4 - b_2; 8: b_3 - b_1 + b_4.
     typename V::Split s[9];
 
+    // The same value in all lanes.
+    static BLINDBOOK_INLINE Factor constant(const Element& b) {
+        const Fp b14 = b.c[1] - b.c[4];
+        Factor factor;
+        for (int i = 0; i < 5; ++i) factor.s[i] = V::split_constant(b.c[i]);
+        factor.s[5] = V::split_constant(b14);
+        factor.s[6] = V::split_constant(b.c[0] - b.c[3]);
+        factor.s[7] = V::split_constant(b.c[4] - b.c[2]);
+        factor.s[8] = V::split_constant(b.c[3] - b14);
+        return factor;
+    }
+
+    BLINDBOOK_INLINE Factor() = default;
     explicit BLINDBOOK_INLINE Factor(const Ext<V>& b) {
         const V b14 = b.c[1] - b.c[4];
         for (int i = 0; i < 5; ++i) s[i] = V::split(b.c[i]);
@@ -56,26 +69,76 @@ struct Factor {
     }
 };
 
+// The positions in Factor::s that the coefficients a_0..a_4 meet, for each coefficient of the product.
+inline constexpr int FACTOR_OF[5][5] = {
+    {0, 4, 3, 2, 5}, {1, 0, 4, 3, 2}, {2, 5, 6, 7, 8}, {3, 2, 5, 6, 7}, {4, 3, 2, 5, 6}};
+
 template <class V>
-BLINDBOOK_INLINE typename V::Wide dot5(const typename V::Split* a, const Factor<V>& b, int i0, int i1, int i2, int i3,
-                                       int i4) {
-    const auto low = V::add(V::multiply(a[0], b.s[i0]), V::multiply(a[1], b.s[i1]));
-    const auto middle = V::add(V::multiply(a[2], b.s[i2]), V::multiply(a[3], b.s[i3]));
-    return V::add(V::shrink(V::add(low, middle)), V::multiply(a[4], b.s[i4]));
+struct SplitExt {
+    typename V::Split s[5];
+    explicit BLINDBOOK_INLINE SplitExt(const Ext<V>& a) {
+        for (int i = 0; i < 5; ++i) s[i] = V::split(a.c[i]);
+    }
+};
+
+// Coefficient k of a * b, below 3.05 p^2.
+template <int K, class V>
+BLINDBOOK_INLINE typename V::Wide product_coefficient(const SplitExt<V>& a, const Factor<V>& b) {
+    constexpr const int* at = FACTOR_OF[K];
+    const auto low = V::add(V::multiply(a.s[0], b.s[at[0]]), V::multiply(a.s[1], b.s[at[1]]));
+    const auto middle = V::add(V::multiply(a.s[2], b.s[at[2]]), V::multiply(a.s[3], b.s[at[3]]));
+    return V::add(V::shrink(V::add(low, middle)), V::multiply(a.s[4], b.s[at[4]]));
 }
 
+// Coefficient k of a * b + c * d.
+template <int K, class V>
+BLINDBOOK_INLINE typename V::Wide sum_coefficient(const SplitExt<V>& a, const Factor<V>& b, const SplitExt<V>& c,
+                                                  const Factor<V>& d) {
+    constexpr const int* at = FACTOR_OF[K];
+    const auto low = V::add(V::multiply(c.s[0], d.s[at[0]]), V::multiply(c.s[1], d.s[at[1]]));
+    const auto middle = V::add(V::multiply(c.s[2], d.s[at[2]]), V::multiply(c.s[3], d.s[at[3]]));
+    auto sum = V::add(V::shrink(product_coefficient<K>(a, b)), low);
+    sum = V::add(V::shrink(sum), middle);
+    return V::add(V::shrink(sum), V::multiply(c.s[4], d.s[at[4]]));
+}
+
+template <class V>
+BLINDBOOK_INLINE Ext<V> operator*(const SplitExt<V>& a, const Factor<V>& b) {
+    return {{V::reduce(product_coefficient<0>(a, b)), V::reduce(product_coefficient<1>(a, b)),
+             V::reduce(product_coefficient<2>(a, b)), V::reduce(product_coefficient<3>(a, b)),
+             V::reduce(product_coefficient<4>(a, b))}};
+}
 template <class V>
 BLINDBOOK_INLINE Ext<V> operator*(const Ext<V>& a, const Factor<V>& b) {
-    const typename V::Split s[5] = {V::split(a.c[0]), V::split(a.c[1]), V::split(a.c[2]), V::split(a.c[3]),
-                                    V::split(a.c[4])};
-    return {{V::reduce(dot5<V>(s, b, 0, 4, 3, 2, 5)), V::reduce(dot5<V>(s, b, 1, 0, 4, 3, 2)),
-             V::reduce(dot5<V>(s, b, 2, 5, 6, 7, 8)), V::reduce(dot5<V>(s, b, 3, 2, 5, 6, 7)),
-             V::reduce(dot5<V>(s, b, 4, 3, 2, 5, 6))}};
+    return SplitExt<V>(a) * b;
 }
-
 template <class V>
 BLINDBOOK_INLINE Ext<V> operator*(const Ext<V>& a, const Ext<V>& b) {
     return a * Factor<V>(b);
+}
+
+// a * b + c * d with one reduction.
+template <class V>
+BLINDBOOK_INLINE Ext<V> product_sum(const SplitExt<V>& a, const Factor<V>& b, const SplitExt<V>& c,
+                                    const Factor<V>& d) {
+    return {{V::reduce(sum_coefficient<0>(a, b, c, d)), V::reduce(sum_coefficient<1>(a, b, c, d)),
+             V::reduce(sum_coefficient<2>(a, b, c, d)), V::reduce(sum_coefficient<3>(a, b, c, d)),
+             V::reduce(sum_coefficient<4>(a, b, c, d))}};
+}
+
+// base * ext with the base value split already; base a * b + base c * d.
+template <class V>
+BLINDBOOK_INLINE Ext<V> mixed_product(const typename V::Split& a, const SplitExt<V>& b) {
+    Ext<V> result;
+    for (int k = 0; k < 5; ++k) result.c[k] = V::reduce(V::multiply(b.s[k], a));
+    return result;
+}
+template <class V>
+BLINDBOOK_INLINE Ext<V> mixed_product_sum(const typename V::Split& a, const SplitExt<V>& b, const typename V::Split& c,
+                                          const SplitExt<V>& d) {
+    Ext<V> result;
+    for (int k = 0; k < 5; ++k) result.c[k] = V::reduce(V::add(V::multiply(b.s[k], a), V::multiply(d.s[k], c)));
+    return result;
 }
 
 // sum of constant * value with delayed reduction, for base values and extension constants (or the other way round).

@@ -35,6 +35,7 @@ struct Fp {
     BLINDBOOK_INLINE constexpr void store(u32* to) const { *to = v; }
 
     static BLINDBOOK_INLINE constexpr Split split(Fp a) { return a.v; }
+    static BLINDBOOK_INLINE constexpr Split split_constant(Fp a) { return a.v; }
     static BLINDBOOK_INLINE constexpr Wide multiply(Split a, Split b) { return u64{a} * b; }
     static BLINDBOOK_INLINE constexpr Wide add(Wide a, Wide b) { return a + b; }
     static BLINDBOOK_INLINE constexpr Wide shrink(Wide a) {

@@ -30,6 +30,7 @@ struct Lanes {
     static BLINDBOOK_INLINE Split split(Lanes a) {
         return {a.v, _mm256_castps_si256(_mm256_movehdup_ps(_mm256_castsi256_ps(a.v)))};
     }
+    static BLINDBOOK_INLINE Split split_constant(Fp a) { return {broadcast(a).v, broadcast(a).v}; }
     static BLINDBOOK_INLINE Wide multiply(Split a, Split b) {
         return {_mm256_mul_epu32(a.even, b.even), _mm256_mul_epu32(a.odd, b.odd)};
     }

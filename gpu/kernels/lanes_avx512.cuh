@@ -28,6 +28,7 @@ struct Lanes {
     static BLINDBOOK_INLINE Split split(Lanes a) {
         return {a.v, _mm512_castps_si512(_mm512_movehdup_ps(_mm512_castsi512_ps(a.v)))};
     }
+    static BLINDBOOK_INLINE Split split_constant(Fp a) { return {broadcast(a).v, broadcast(a).v}; }
     static BLINDBOOK_INLINE Wide multiply(Split a, Split b) {
         return {_mm512_mul_epu32(a.even, b.even), _mm512_mul_epu32(a.odd, b.odd)};
     }

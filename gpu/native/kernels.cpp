@@ -1,9 +1,12 @@
 // The kernel table of one instruction set: this file is compiled once for each (see CMakeLists.txt).
 #include "gpu/kernels/conversion.cuh"
+#include "gpu/kernels/fraction.cuh"
 #include "gpu/kernels/merkle.cuh"
 #include "gpu/kernels/ntt.cuh"
+#include "gpu/kernels/opening.cuh"
 #include "gpu/kernels/table.cuh"
 #include "gpu/kernels/univariate.cuh"
+#include "gpu/kernels/zerocheck.cuh"
 
 #define BLINDBOOK_STRING_OF(name) #name
 #define BLINDBOOK_STRING(name) BLINDBOOK_STRING_OF(name)
@@ -28,6 +31,22 @@ const Kernels& kernels() {
         .keccak_grind = keccak_grind,
         .weighted_runs = weighted_runs,
         .base_dots = base_dots,
+        .fraction_parents = fraction_parents,
+        .leaf_parents = leaf_parents,
+        .layer_first_round = layer_first_round,
+        .leaf_first_round = leaf_first_round,
+        .layer_next_round = layer_next_round,
+        .leaf_next_round = leaf_next_round,
+        .zerocheck_base_round = zerocheck_base_round,
+        .zerocheck_extension_round = zerocheck_extension_round,
+        .zerocheck_base_fold = zerocheck_base_fold,
+        .extension_fold = extension_fold,
+        .combine_columns = combine_columns,
+        .add_tables = add_tables,
+        .add_base_powers = add_base_powers,
+        .weighted_round = weighted_round,
+        .weighted_next_round = weighted_next_round,
+        .planes_fold = planes_fold,
         .multiply_base = multiply_base,
         .multiply_extension = multiply_extension,
     };

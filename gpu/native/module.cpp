@@ -2,18 +2,21 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include "gpu/kernels/extension.cuh"
 #include "gpu/native/commitment.hpp"
 #include "gpu/native/dispatch.hpp"
+#include "gpu/native/fraction_tree.hpp"
+#include "gpu/native/opening.hpp"
+#include "gpu/native/zerocheck.hpp"
 
 namespace nb = nanobind;
 
 namespace blindbook {
 namespace {
 
-using portable::Fp;
 using Words = nb::ndarray<u32, nb::c_contig, nb::device::cpu>;
 using ConstWords = nb::ndarray<const u32, nb::c_contig, nb::device::cpu>;
 using Words64 = nb::ndarray<u64, nb::c_contig, nb::device::cpu>;
@@ -158,6 +161,199 @@ void evaluate_univariate(const Kernels& kernels, const ConstWords& values, const
     total.store(result.data(), 1);
 }
 
+std::vector<Element> elements(const ConstWords& words) {
+    require(words.size() % 5 == 0, "extension values of 5 words expected");
+    std::vector<Element> values;
+    for (usize i = 0; i < words.size(); i += 5) values.push_back(Element::load(words.data() + i, 1));
+    return values;
+}
+
+Element element(const ConstWords& words) {
+    require(words.size() == 5, "an extension value of 5 words expected");
+    return Element::load(words.data(), 1);
+}
+
+// Extension values as a list of five words each.
+std::vector<std::vector<u32>> word_lists(const std::vector<Element>& values) {
+    std::vector<std::vector<u32>> lists;
+    for (const auto& value : values) {
+        u32 words[5];
+        value.store(words, 1);
+        lists.emplace_back(words, words + 5);
+    }
+    return lists;
+}
+
+// A chip of a trace with the arrays that its columns lie in.
+struct BoundChip {
+    ChipTrace trace;
+    std::vector<ConstWords> parts;
+
+    // parts: arrays (columns, 2^log_height); evaluators: addresses of interactions, constraints_base,
+    // constraints_extension.
+    BoundChip(std::vector<ConstWords> arrays, int log_height, const std::vector<u64>& evaluators, usize interactions,
+              usize constraints)
+        : parts(std::move(arrays)) {
+        require(evaluators.size() == 3, "three evaluators expected");
+        trace.evaluators.interactions = reinterpret_cast<RowEvaluators::Interactions>(evaluators[0]);
+        trace.evaluators.constraints_base = reinterpret_cast<RowEvaluators::Constraints>(evaluators[1]);
+        trace.evaluators.constraints_extension = reinterpret_cast<RowEvaluators::Constraints>(evaluators[2]);
+        trace.log_height = log_height;
+        trace.interactions = interactions;
+        trace.constraints = constraints;
+        require(log_height >= 4 && log_height < 32, "a chip has at least 16 rows");
+        for (const auto& part : parts) {
+            require(part.ndim() == 2 && part.shape(1) == trace.height(),
+                    "columns of shape (count, 2^log_height) expected");
+            for (usize i = 0; i < part.shape(0); ++i) trace.columns.push_back(part.data() + i * part.shape(1));
+        }
+    }
+};
+
+std::vector<ChipTrace> traces(const std::vector<const BoundChip*>& chips) {
+    std::vector<ChipTrace> result;
+    for (const BoundChip* chip : chips) result.push_back(chip->trace);
+    return result;
+}
+
+// constants: alpha and beta^1..beta^15, (16, 5).
+FractionTree* fraction_tree(const Kernels& kernels, const std::vector<const BoundChip*>& chips,
+                            const ConstWords& constants, int log_leaves) {
+    require(constants.size() == 80, "alpha and 15 powers of beta expected");
+    require(log_leaves >= 0 && log_leaves < 32, "at most 2^31 leaves expected");
+    const std::vector<ChipTrace> list = traces(chips);
+    const nb::gil_scoped_release release;
+    return new FractionTree(kernels, list, constants.data(), log_leaves);
+}
+
+LayerProver* prove_layer(FractionTree& tree, usize index, const ConstWords& point, const ConstWords& combination) {
+    std::vector<Element> coordinates = elements(point);
+    const Element value = element(combination);
+    const nb::gil_scoped_release release;
+    return new LayerProver(tree.layer(index, std::move(coordinates), value));
+}
+
+void bind_fractions(nb::module_& module, nb::class_<Kernels>& kernels) {
+    nb::class_<BoundChip>(module, "Chip")
+        .def(nb::init<std::vector<ConstWords>, int, const std::vector<u64>&, usize, usize>());
+    kernels.def("fraction_tree", &fraction_tree, nb::rv_policy::take_ownership);
+    nb::class_<FractionTree>(module, "FractionTree")
+        .def_prop_ro("root",
+                     [](const FractionTree& tree) {
+                         const auto [p, q] = tree.root();
+                         return word_lists({p, q});
+                     })
+        .def("layer", &prove_layer, nb::rv_policy::take_ownership);
+    nb::class_<LayerProver>(module, "LayerProver")
+        .def("round",
+             [](LayerProver& prover) {
+                 std::pair<Element, Element> message;
+                 {
+                     const nb::gil_scoped_release release;
+                     message = prover.round();
+                 }
+                 return word_lists({message.first, message.second});
+             })
+        .def("bind",
+             [](LayerProver& prover, const ConstWords& challenge) {
+                 const Element value = element(challenge);
+                 const nb::gil_scoped_release release;
+                 prover.bind(value);
+             })
+        .def("claims", [](LayerProver& prover) { return word_lists(prover.claims()); });
+}
+
+// weights[c]: (constraints, 5), affine[c]: (columns, 5).
+ZerocheckProver* zerocheck(const Kernels& kernels, const std::vector<const BoundChip*>& chips,
+                           const std::vector<ConstWords>& weights, const std::vector<ConstWords>& affine,
+                           const ConstWords& point) {
+    require(weights.size() == chips.size() && affine.size() == chips.size(), "weights for each chip expected");
+    std::vector<ZerocheckChip> list(chips.size());
+    for (usize i = 0; i < chips.size(); ++i) {
+        list[i].trace = chips[i]->trace;
+        list[i].weights.assign(weights[i].data(), weights[i].data() + weights[i].size());
+        list[i].affine.assign(affine[i].data(), affine[i].data() + affine[i].size());
+    }
+    return new ZerocheckProver(kernels, std::move(list), elements(point));
+}
+
+void bind_zerocheck(nb::module_& module, nb::class_<Kernels>& kernels) {
+    kernels.def("zerocheck", &zerocheck, nb::rv_policy::take_ownership);
+    nb::class_<ZerocheckProver>(module, "ZerocheckProver")
+        .def("round",
+             [](ZerocheckProver& prover) {
+                 std::array<Element, 3> message;
+                 {
+                     const nb::gil_scoped_release release;
+                     message = prover.round();
+                 }
+                 return word_lists({message[0], message[1], message[2]});
+             })
+        .def("bind",
+             [](ZerocheckProver& prover, const ConstWords& challenge) {
+                 const Element value = element(challenge);
+                 const nb::gil_scoped_release release;
+                 prover.bind(value);
+             })
+        .def("column_evaluations", [](const ZerocheckProver& prover) {
+            std::vector<std::vector<std::vector<u32>>> result;
+            for (const auto& values : prover.column_evaluations()) result.push_back(word_lists(values));
+            return result;
+        });
+}
+
+// pieces: (offset, flat values); claims: (offset, log_height), their coefficients: (claims, 5).
+WeightedSumProver* opening(const Kernels& kernels, const std::vector<std::tuple<usize, ConstWords>>& pieces,
+                           int log_size, const ConstWords& out_of_domain, const ConstWords& point,
+                           const std::vector<std::tuple<usize, int>>& claims, const ConstWords& coefficients) {
+    require(log_size >= 0 && log_size < 32, "at most 2^31 cells expected");
+    require(coefficients.size() == 5 * claims.size(), "a coefficient for each claim expected");
+    std::vector<OpeningPiece> piece_list;
+    for (const auto& [offset, values] : pieces) piece_list.push_back({offset, values.data(), values.size()});
+    std::vector<OpeningClaim> claim_list;
+    for (usize i = 0; i < claims.size(); ++i)
+        claim_list.push_back(
+            {std::get<0>(claims[i]), std::get<1>(claims[i]), Element::load(coefficients.data() + 5 * i, 1)});
+    const Element z = element(out_of_domain);
+    const std::vector<Element> coordinates = elements(point);
+    const nb::gil_scoped_release release;
+    return new WeightedSumProver(kernels, std::move(piece_list), log_size, z, coordinates, claim_list);
+}
+
+void bind_openings(nb::module_& module, nb::class_<Kernels>& kernels) {
+    kernels.def("opening", &opening, nb::rv_policy::take_ownership);
+    nb::class_<WeightedSumProver>(module, "WeightedSumProver")
+        .def_prop_ro("size", &WeightedSumProver::size)
+        .def("round",
+             [](WeightedSumProver& prover) {
+                 std::pair<Element, Element> message;
+                 {
+                     const nb::gil_scoped_release release;
+                     message = prover.round();
+                 }
+                 return word_lists({message.first, message.second});
+             })
+        .def("bind",
+             [](WeightedSumProver& prover, const ConstWords& challenge) {
+                 const Element value = element(challenge);
+                 const nb::gil_scoped_release release;
+                 prover.bind(value);
+             })
+        .def("copy_values",
+             [](WeightedSumProver& prover, const Words& planes) {
+                 require(planes.size() == 5 * prover.size(), "planes of shape (5, size) expected");
+                 const nb::gil_scoped_release release;
+                 prover.copy_values(planes.data());
+             })
+        .def("add_univariate", [](WeightedSumProver& prover, const ConstWords& coefficients, const ConstWords& points) {
+            require(coefficients.size() == points.size(), "as many coefficients as points expected");
+            const std::vector<Element> coefficient_list = elements(coefficients);
+            const std::vector<Element> point_list = elements(points);
+            const nb::gil_scoped_release release;
+            prover.add_univariate(coefficient_list, point_list);
+        });
+}
+
 void bind_arithmetic(nb::class_<Kernels>& kernels) {
     kernels.def("to_montgomery", &to_montgomery, nb::arg("source"), nb::arg("target"))
         .def("from_montgomery", &from_montgomery, nb::arg("source"), nb::arg("target"))
@@ -223,4 +419,7 @@ NB_MODULE(_native, module) {
     kernels.def_prop_ro("name", [](const Kernels& k) { return k.name; });
     bind_arithmetic(kernels);
     bind_commitments(module, kernels);
+    bind_fractions(module, kernels);
+    bind_zerocheck(module, kernels);
+    bind_openings(module, kernels);
 }

@@ -28,8 +28,8 @@ class Buffer {
 
     u32* data() { return data_.get(); }
     const u32* data() const { return data_.get(); }
-    usize size() const { return size_; }
-    void clear() { std::memset(data(), 0, size_ * sizeof(u32)); }
+    usize size() const { return data_ ? size_ : 0; }  // a buffer that was moved from is empty
+    void clear() { std::memset(data(), 0, size() * sizeof(u32)); }
     void release() {
         data_.reset();
         size_ = 0;
