@@ -63,8 +63,7 @@ def ext_mul(a: U64, b: U64) -> U64:
     shape = np.broadcast_shapes(a.shape[1:], b.shape[1:])
     product = np.zeros((9, *shape), dtype=np.uint64)
     for i in range(5):
-        for j in range(5):
-            product[i + j] += mul(a[i], b[j])  # at most five terms below 2^31
+        product[i : i + 5] += mul(a[i], b)  # at most five terms below 2^31
     # X^5 = 1 - X^2, X^6 = X - X^3, X^7 = X^2 - X^4, X^8 = X^3 - X^5 = X^3 + X^2 - 1
     c, five = product, np.uint64(8 * P)  # at least what is subtracted
     result = np.empty((5, *shape), dtype=np.uint64)

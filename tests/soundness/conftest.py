@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -66,6 +67,15 @@ class Toy:
             patch.setattr(verifier, "ProofReader", Recording)
             verifier.verify(self.vk, self.proof)
         return [field for field in found if field.length]
+
+    @cached_property
+    def kinds(self) -> list[Field]:
+        """The first and the last field of each kind: labels alike but for their numbers."""
+        by_kind: dict[str, list[Field]] = {}
+        for field in self.fields:
+            by_kind.setdefault(re.sub(r"\d+", "#", field.label), []).append(field)
+        ends = {field for group in by_kind.values() for field in (group[0], group[-1])}
+        return [field for field in self.fields if field in ends]
 
     def field(self, label: str) -> Field:
         """The field of this label."""
