@@ -13,6 +13,7 @@
 #include <cstring>
 #include <tuple>
 
+#include "arithmetic.hpp"
 #include "host_engine.hpp"
 #include "host_platform.hpp"
 
@@ -208,6 +209,8 @@ NB_MODULE(_core, module) {
     module.doc() = "Matching core in C++.";
     bind_engine(module);
     bind_hashing(module);
+    nb::module_ arithmetic = module.def_submodule("arithmetic", "The pure rules, for tests.");
+    matching::bindings::bind_arithmetic(arithmetic);
     module.def("run_batch", &run_batch, nb::arg("hints"));
     module.def("keccak256", [](const nb::bytes& data) {
         Keccak256 hasher;

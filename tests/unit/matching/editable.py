@@ -1,0 +1,63 @@
+"""The core with a way to set records: a snapshot is changed and restored."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, TypeVar
+
+from matching.codec import AccountHeader, Arena, MarketConfig, MarketState
+from matching.engine import Engine
+from tests.spec.venue import FEE_OWNER, FUND_OWNER
+
+Record = TypeVar("Record", AccountHeader, MarketState, MarketConfig)
+
+MAGIC_BYTES = 8
+PAGE_HEAD = struct.Struct("<IIII")  # arena, index, length, zero
+
+
+class EditableEngine:
+    """An engine whose records tests may change between commands; keeps the commands that it applied."""
+
+    def __init__(self, **parameters: int) -> None:
+        self.engine = Engine(FUND_OWNER, FEE_OWNER, **parameters)
+        self.commands: list[bytes] = []
+
+    def apply(self, command: bytes) -> bytes:
+        events = self.engine.apply(command)
+        self.commands.append(command)
+        return events
+
+    def state_root(self) -> bytes:
+        return self.engine.state_root()
+
+    def read(self, arena: Arena, index: int) -> bytes:
+        return self.engine.read(arena, index)
+
+    def account(self, number: int) -> AccountHeader:
+        return AccountHeader.decode(self.read(Arena.ACCOUNT, number)[:128])
+
+    def edit(self, arena: Arena, index: int, kind: type[Record], **changes: Any) -> None:
+        """Sets fields of the record that starts the page `index` of the arena."""
+        snapshot = self.engine.snapshot()
+        parts = [snapshot[:MAGIC_BYTES]]
+        position, found = MAGIC_BYTES, False
+        while position < len(snapshot):
+            page_arena, page_index, length, _ = PAGE_HEAD.unpack_from(snapshot, position)
+            start = position + PAGE_HEAD.size
+            page = snapshot[start : start + length]
+            if (page_arena, page_index) == (arena, index):
+                record = kind.decode(page[: kind.SIZE])
+                for name, value in changes.items():
+                    setattr(record, name, value)
+                page = record.encode() + page[kind.SIZE :]
+                found = True
+            parts += [snapshot[position:start], page]
+            position = start + length
+        assert found, f"no page {index} in arena {arena}"
+        self.engine = Engine.restore(b"".join(parts))
+
+    def move_collateral(self, giver: int, taker: int, amount: int) -> None:
+        """Takes money of one account to another, as no command does."""
+        for number, change in ((giver, -amount), (taker, amount)):
+            collateral = self.account(number).collateral_e6 + change
+            self.edit(Arena.ACCOUNT, number, AccountHeader, collateral_e6=collateral)
