@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from web3 import Web3
@@ -64,13 +65,21 @@ class Refused(Exception):
     """The verifier reverted; the message is the name of its error."""
 
 
+class _QuietAnvil(Anvil):
+    """Reads the output in pieces: the node logs whole proofs, lines longer than a line reader takes."""
+
+    async def _drain(self, stream: asyncio.StreamReader) -> None:
+        while await stream.read(1 << 16):
+            pass
+
+
 @contextmanager
 def local_chain() -> Iterator[Web3]:
     """A running local chain with the limits of the real one."""
     loop = asyncio.new_event_loop()  # in a thread of its own, so that the output of the node is read while tests wait
     thread = threading.Thread(target=loop.run_forever, name="anvil", daemon=True)
     thread.start()
-    node = Anvil()
+    node = _QuietAnvil()
     asyncio.run_coroutine_threadsafe(node.start(), loop).result(START_SECONDS)
     try:
         yield Web3(Web3.HTTPProvider(node.rpc_url, request_kwargs={"timeout": START_SECONDS}))
@@ -83,7 +92,7 @@ def local_chain() -> Iterator[Web3]:
 
 def deploy(web3: Web3, deployment: VerifierDeployment) -> DeployedVerifier:
     """Creates all contracts of a deployment."""
-    build([OPENING_SOURCE, VERIFIER_SOURCE])
+    _build()
     gas: dict[str, int] = {}
     tables = create(web3, deployment.tables, "tables", gas)
     evaluators = [create(web3, code, f"evaluator {i}", gas) for i, code in enumerate(deployment.evaluators)]
@@ -94,6 +103,11 @@ def deploy(web3: Web3, deployment: VerifierDeployment) -> DeployedVerifier:
     address = create(web3, bytes.fromhex(creation[2:]), "verifier", gas)
     contract = web3.eth.contract(address=Web3.to_checksum_address(address), abi=artifact.abi)
     return DeployedVerifier(web3, contract, gas)
+
+
+@cache
+def _build() -> None:
+    build([OPENING_SOURCE, VERIFIER_SOURCE])
 
 
 def measure(web3: Web3, target: str, data: bytes) -> int:
