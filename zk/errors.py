@@ -3,6 +3,7 @@
 ZkError
 ├── ElfError               a file is not a guest program this machine can run
 ├── GuestBuildError        the compiler refused a guest
+├── InputFileError         a file of words or a proof cannot be read
 ├── SetupError             a program or machine breaks a rule that the proof relies on
 ├── AirError               a chip breaks a rule of the generator (proof system, section 5)
 ├── ExecutionError         the guest did something that has no proof
@@ -33,6 +34,10 @@ class ElfError(ZkError):
 
 class GuestBuildError(ZkError):
     """The guest toolchain is missing or refused the sources."""
+
+
+class InputFileError(ZkError):
+    """A file cannot be read or is no file of 32-bit words."""
 
 
 class SetupError(ZkError):

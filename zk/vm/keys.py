@@ -27,6 +27,8 @@ class GuestKeys:
     machine: Machine
     proving: ProvingKey
     verifying: VerifyingKey
+    program: GuestProgram
+    coprocessors: tuple[str, ...]
 
 
 def guest_keys(
@@ -34,8 +36,17 @@ def guest_keys(
     config: ConfigName,
     coprocessors: Sequence[str] = BATCH_COPROCESSORS,
     device: Device | None = None,
+    *,
+    parameter_set: ParameterSetName | None = None,
+    log_rows_max: int | None = None,
 ) -> GuestKeys:
-    """Sets up the machine of a guest; the digest of the verifying key covers program, coprocessors and parameters."""
+    """Sets up the machine of a guest; the digest of the verifying key covers program, coprocessors and parameters.
+
+    `parameter_set` and `log_rows_max` replace the choice of the configuration; with another choice the key is another one. A smaller
+    `log_rows_max` makes setup quicker, as the preprocessed columns are committed once per admitted size.
+    """
     machine, preprocessed = rv32im_machine(program, coprocessors)
-    proving, verifying = setup(machine, preprocessed, config, PARAMETER_SETS[config], device, LOG_ROWS_MAX[config])
-    return GuestKeys(machine, proving, verifying)
+    parameters = parameter_set or PARAMETER_SETS[config]
+    rows = LOG_ROWS_MAX[config] if log_rows_max is None else log_rows_max
+    proving, verifying = setup(machine, preprocessed, config, parameters, device, rows)
+    return GuestKeys(machine, proving, verifying, program, tuple(coprocessors))

@@ -37,7 +37,6 @@ from zk.coprocessors.path import build_path, build_path_head
 from zk.coprocessors.permutation import build_p2
 from zk.errors import SetupError
 from zk.vm.elf import GuestProgram
-from zk.vm.isa import REGISTER_COUNT
 
 U32 = NDArray[np.uint32]
 

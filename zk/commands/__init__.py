@@ -1,0 +1,1 @@
+"""Sub-commands of `blindbook` that belong to the proof system."""

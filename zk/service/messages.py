@@ -1,0 +1,94 @@
+"""Messages between the prover worker and its clients: one JSON object per line.
+
+Request:  {"id", "guest": ELF path, "hints": path of a file of little-endian u32 words, "config": "P2" | "K", "proof": output path,
+           optional "coprocessors": [names], "log_rows_max": int, "parameter_set": name}
+Replies:  {"id", "progress": {"stage", "done": 0..1}} any number of times, then
+          {"id", "result": {...}} (fields of ProveResult) or {"id", "error": {"type", "message"}}.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from zk.errors import WorkerError
+
+ConfigName = Literal["P2", "K"]
+LINE_BYTES_MAX = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ProveJob:
+    """One proof to make. `log_rows_max` and `parameter_set` are part of the verifying key; None means the default."""
+
+    guest: Path
+    hints: Path
+    config: ConfigName
+    proof: Path
+    coprocessors: tuple[str, ...] = ("P2",)
+    log_rows_max: int | None = None
+    parameter_set: str | None = None
+
+    def to_message(self) -> dict[str, Any]:
+        """The fields of the request, without its id."""
+        message: dict[str, Any] = {
+            "guest": str(self.guest),
+            "hints": str(self.hints),
+            "config": self.config,
+            "proof": str(self.proof),
+            "coprocessors": list(self.coprocessors),
+        }
+        optional = {"log_rows_max": self.log_rows_max, "parameter_set": self.parameter_set}
+        return message | {name: value for name, value in optional.items() if value is not None}
+
+    @staticmethod
+    def from_message(message: dict[str, Any]) -> ProveJob:
+        """Checks every field. Raises WorkerError naming the one that is missing or malformed."""
+        config = message.get("config")
+        if config not in ("P2", "K"):
+            raise WorkerError(f"config: expected P2 or K, found {config!r}", kind="RequestError")
+        coprocessors = message.get("coprocessors", ["P2"])
+        if not isinstance(coprocessors, list) or not all(isinstance(name, str) for name in coprocessors):
+            raise WorkerError("coprocessors: expected a list of names", kind="RequestError")
+        rows, parameters = message.get("log_rows_max"), message.get("parameter_set")
+        if rows is not None and (not isinstance(rows, int) or isinstance(rows, bool)):
+            raise WorkerError("log_rows_max: expected an integer", kind="RequestError")
+        if parameters is not None and not isinstance(parameters, str):
+            raise WorkerError("parameter_set: expected a name", kind="RequestError")
+        paths = [_path(message, field) for field in ("guest", "hints", "proof")]
+        return ProveJob(paths[0], paths[1], config, paths[2], tuple(coprocessors), rows, parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class ProveResult:
+    """What was proven, and at which price. Seconds are wall time; `vk_digest` is hexadecimal."""
+
+    cycles: int
+    committed_cells: int
+    execute_seconds: float
+    prove_seconds: float
+    proof_bytes: int
+    security_bits: float
+    peak_rss_bytes: int
+    public_values: list[int]
+    vk_digest: str
+
+    def to_message(self) -> dict[str, Any]:
+        """The fields as a JSON object."""
+        return asdict(self)
+
+    @staticmethod
+    def from_message(message: dict[str, Any]) -> ProveResult:
+        """Raises WorkerError where a field is missing."""
+        try:
+            return ProveResult(**{name: message[name] for name in ProveResult.__dataclass_fields__})
+        except KeyError as error:
+            raise WorkerError(f"result without {error}", kind="ProtocolError") from error
+
+
+def _path(message: dict[str, Any], field: str) -> Path:
+    value = message.get(field)
+    if not isinstance(value, str) or not value:
+        raise WorkerError(f"{field}: expected a path, found {value!r}", kind="RequestError")
+    return Path(value)
