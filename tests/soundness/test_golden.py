@@ -39,3 +39,9 @@ def test_golden_key_is_the_recorded_one(config: ConfigName) -> None:
 @pytest.mark.parametrize("config", CONFIGS)
 def test_reference_device_reproduces_the_golden_bytes(config: ConfigName) -> None:
     assert golden_proof(config, ReferenceDevice()) == _load(config)[0]
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_cpu_device_reproduces_the_golden_bytes(config: ConfigName) -> None:
+    cpu = pytest.importorskip("gpu.cpu", reason="the native module of gpu is not built")
+    assert golden_proof(config, cpu.CpuDevice()) == _load(config)[0]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from gpu.device import Device
 from gpu.reference import ReferenceDevice
 from tests.soundness.conftest import TEST_SETS
 from zk.air.chip import Bus, Chip, Machine, PublicTerm
@@ -48,6 +49,15 @@ def _chip(number: int, rng: random.Random) -> Chip:
 def _machine(rng: random.Random) -> Machine:
     chips = tuple(_chip(number, rng) for number in range(rng.randrange(2, 6)))
     return Machine("random", chips, (), 1, _no_terms, _no_rules)
+
+
+def _native_devices() -> list[Device]:
+    """The CPU device where it is built."""
+    try:
+        from gpu.cpu import CpuDevice
+    except ImportError:
+        return []
+    return [CpuDevice()]
 
 
 def _no_terms(values: Sequence[int]) -> list[PublicTerm]:
@@ -93,7 +103,9 @@ def test_random_machine_accepts_its_traces_and_refuses_a_changed_cell(config: Co
             continue
         height = rng.randrange(chip.height_log_min, chip.height_log_max + 1)
         traces[chip.name] = _trace(chip, height, preprocessed.get(chip.name), rng)
-    assert verify(vk, prove(pk, traces, [3], DEVICE)) == (3,)
+    proof = prove(pk, traces, [3], DEVICE)
+    assert verify(vk, proof) == (3,)
+    assert all(prove(pk, traces, [3], device) == proof for device in _native_devices())
     victim = traces[rng.choice(list(traces))]
     victim[-1, rng.randrange(victim.shape[1])] ^= 1
     with pytest.raises(ZerocheckError):
