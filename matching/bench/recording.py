@@ -17,6 +17,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from matching.codec import (
     BatchClose,
@@ -105,8 +106,8 @@ def read_fills(folder: Path) -> list[RecordedFill]:
         return [RecordedFill(*(int(field) for field in line)) for line in _lines(file)]
 
 
-def _lines(file: object) -> Iterator[list[str]]:
-    lines = csv.reader(file)  # type: ignore[call-overload]
+def _lines(file: TextIO) -> Iterator[list[str]]:
+    lines = csv.reader(file)
     next(lines)
     yield from lines
 

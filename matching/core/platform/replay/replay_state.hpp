@@ -202,7 +202,9 @@ class ReplayState {
 
     // One word says whether the digest is zero; null if so.
     [[nodiscard]] const Digest* read_sibling() {
-        if (platform_.hint() == 0) return nullptr;
+        u32 is_present = platform_.hint();
+        if (is_present == 0) return nullptr;
+        if (is_present != 1) platform_.halt(HaltReason::PageForm);
         Digest* digest = allocate<Digest>(1);
         for (u32& word : digest->words) word = platform_.hint();
         return digest;
