@@ -90,7 +90,7 @@ def build_guest(
         *(f"-D{define}" for define in defines),
         *_prefix_maps([*headers, *(source.resolve().parent for source in sources)]),
     ]
-    runtime = [RUNTIME / "start.S", RUNTIME / "runtime.cpp"]
+    runtime = [RUNTIME / name for name in ("start.S", "runtime.cpp", "division.cpp")]
     inputs = [str(path.resolve()) for path in (*runtime, *sources)]
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".build-") as folder:
         result = Path(folder) / "guest.elf"
