@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,6 +17,7 @@ from exchange.sequencer.batch import BatchPolicy
 from exchange.sequencer.machine import SequencerPolicy
 
 ENV_PREFIX = "BLINDBOOK_SERVE_"
+_config_file: ContextVar[Path | None] = ContextVar("settings file", default=None)
 
 
 def _check_address(text: str) -> str:
@@ -75,7 +77,7 @@ class Settings(BaseSettings):
     settle: bool = False
     l1_rpc: str = "http://127.0.0.1:8545"
     l1_poll_ms: Positive = 500
-    l1_confirmations: Annotated[int, Field(ge=0)] = 0
+    l1_finality_depth: Annotated[int, Field(ge=0)] | None = None
     operator_key_file: Path | None = None
     guest: Path | None = None
     prover_attempts_max: Positive = 3
@@ -89,13 +91,10 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Flags first, then environment, then the file named by BLINDBOOK_SERVE_CONFIG."""
-        file = os.environ.get(f"{ENV_PREFIX}CONFIG")
+        """Flags first, then environment, then the file."""
         sources: tuple[PydanticBaseSettingsSource, ...] = (init_settings, env_settings)
-        if file:
-            if not Path(file).is_file():
-                raise SettingsInvalid(f"settings file {file} does not exist")
-            sources += (TomlConfigSettingsSource(settings_cls, Path(file)),)
+        if (file := _config_file.get()) is not None:
+            sources += (TomlConfigSettingsSource(settings_cls, file),)
         return sources
 
     @property
@@ -129,16 +128,21 @@ class Settings(BaseSettings):
         return Rate(self.cancels_burst, self.cancels_per_second)
 
 
-def load_settings(**flags: Any) -> Settings:
+def load_settings(config: Path | None = None, **flags: Any) -> Settings:
     """Effective settings; raises SettingsInvalid naming every wrong or unknown key."""
-    known = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields} | {f"{ENV_PREFIX}CONFIG"}
+    if config is not None and not config.is_file():
+        raise SettingsInvalid(f"settings file {config.name} does not exist")
+    known = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields}
     unknown = sorted(name for name in os.environ if name.upper().startswith(ENV_PREFIX) and name.upper() not in known)
     if unknown:
         raise SettingsInvalid(f"unknown setting {', '.join(unknown)}")
+    token = _config_file.set(config)
     try:
         settings = Settings(**{name: value for name, value in flags.items() if value is not None})
     except (ValidationError, ValueError) as error:
         raise SettingsInvalid(_describe(error)) from error
+    finally:
+        _config_file.reset(token)
     if settings.settle and (settings.operator_key_file is None or settings.guest is None):
         raise SettingsInvalid("settle needs operator_key_file and guest")
     return settings

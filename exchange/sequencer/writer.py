@@ -212,7 +212,8 @@ class Writer:
 
     async def _next_inputs(self) -> list[Callable[[_Turn], None]]:
         try:
-            inputs = [await asyncio.wait_for(self._queue.get(), IDLE_SECONDS)]
+            async with asyncio.timeout(IDLE_SECONDS):
+                inputs = [await self._queue.get()]
         except TimeoutError:
             return []
         while len(inputs) < GROUP_INPUTS_MAX and not self._queue.empty():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,14 +37,16 @@ class BatchInput:
     public_inputs: bytes
 
 
-InputBuilder = Callable[[ClosedBatch], BatchInput]
+InputBuilder = Callable[[ClosedBatch, bytes], BatchInput]  # batch, queue prefix before it
 
 
 def read_request(request: Request) -> tuple[CommandBody, QueueOrigin]:
     """The command of a queue entry (decision 21). Raises RequestUnreadable."""
     origin = QueueOrigin(request.sender, request.timestamp)
     try:
-        return _read_body(request), origin
+        body = _read_body(request)
+        body.encode()  # values that do not fit their fields
+        return body, origin
     except (struct.error, CodecError, ValueError) as error:
         raise RequestUnreadable(f"request {request.request_id} of kind {request.kind}: {error}") from error
 
@@ -86,14 +88,20 @@ def check_input(batch: ClosedBatch, built: BatchInput, venue: VenueId) -> BatchH
     return header
 
 
-def make_builder(
-    venue: VenueId, build: Callable[..., tuple[Any, bytes]], queue_entry: Callable[..., Any]
-) -> InputBuilder:
-    """Adapt `matching.batch.build_batch_input` to closed batches."""
+def make_builder(venue: VenueId) -> InputBuilder:
+    """The core's `build_batch_input` for closed batches; it runs the guest's program once and names what it refuses."""
+    # Imported here: a process that does not settle needs no native core.
+    from matching.batch import QueueEntry, build_batch_input
+    from matching.errors import MatchingError
 
-    def build_input(batch: ClosedBatch) -> BatchInput:
-        queue: Sequence[Any] = [queue_entry(origin.sender, origin.timestamp) for origin in batch.origins]
-        hints, public_inputs = build(batch.witness, list(batch.commands), queue, venue.chain_id, venue.exchange)
-        return BatchInput(np.asarray(hints, dtype=np.uint32), bytes(public_inputs))
+    def build_input(batch: ClosedBatch, prefix: bytes) -> BatchInput:
+        queue = [QueueEntry(origin.sender, origin.timestamp) for origin in batch.origins]
+        try:
+            built = build_batch_input(
+                batch.witness, list(batch.commands), queue, venue.chain_id, venue.exchange, priority_prefix=prefix
+            )
+        except (MatchingError, ValueError) as error:
+            raise BatchInconsistent(f"batch {batch.number}: {error}") from error
+        return BatchInput(np.asarray(built.hints, dtype=np.uint32), bytes(built.public_inputs))
 
     return build_input

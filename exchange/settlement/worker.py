@@ -173,8 +173,10 @@ class SettlementWorker:
                 await asyncio.sleep(RETRY_SECONDS)
             if not did_work:
                 self._changed.clear()
+                # Not wait_for: before Python 3.12 it can swallow a cancellation.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), self._poll_seconds)
+                    async with asyncio.timeout(self._poll_seconds):
+                        await self._changed.wait()
 
     async def _prove_next(self) -> bool:
         record = self._store.first_with(
@@ -195,12 +197,22 @@ class SettlementWorker:
     async def _witness(self, record: Record) -> None:
         batch = self._waiting[record["number"]]
         assert self._builder is not None
-        built = await asyncio.to_thread(self._builder, batch)
-        check_input(batch, built, self._venue)
+        built = await asyncio.to_thread(self._builder, batch, self._prefix_before(batch.number))
+        header = check_input(batch, built, self._venue)
+        record["priority_hash"] = "0x" + header.priority_hash.hex()
         self._store.write(batch.number, HINTS, built.hints.astype("<u4").tobytes())
         self._store.write(batch.number, PUBLIC, built.public_inputs)
         self._advance(record, BatchStatus.WITNESSED)
         del self._waiting[batch.number]
+
+    def _prefix_before(self, number: int) -> bytes:
+        """Queue prefix after the batch before this one; the empty queue's is zero."""
+        if number == 1:
+            return bytes(32)
+        before = self._store.get(number - 1) or {}
+        if "priority_hash" not in before:
+            raise SettlementFault(f"batch {number - 1} was never prepared: its queue prefix is not known")
+        return bytes.fromhex(before["priority_hash"][2:])
 
     async def _prove(self, record: Record) -> None:
         assert self._prover is not None

@@ -127,14 +127,27 @@ def make_traders(count: int) -> list[Trader]:
     return [Trader(2 + i, PrivateKey((1000 + i).to_bytes(32, "big"))) for i in range(count)]
 
 
-def order(side: int, price_ticks: int, lots: int, tif: int = GTC, **fields: int | bytes) -> PlaceOrders:
+def order(
+    side: int, price_ticks: int, lots: int, tif: int = GTC, *, expiry_ms: int = 0, client_id: bytes = bytes(16)
+) -> PlaceOrders:
     """A single-leg request in market 0."""
-    return PlaceOrders([leg(side, price_ticks, lots, tif, **fields)])
+    return PlaceOrders([leg(side, price_ticks, lots, tif, expiry_ms=expiry_ms, client_id=client_id)])
 
 
-def leg(side: int, price_ticks: int, lots: int, tif: int = GTC, **fields: int | bytes) -> Leg:
+def leg(
+    side: int, price_ticks: int, lots: int, tif: int = GTC, *, expiry_ms: int = 0, client_id: bytes = bytes(16)
+) -> Leg:
     """One limit leg in market 0."""
-    return Leg(market=0, side=side, tif=tif, price_ticks=price_ticks, size_lots=lots, fee_max_ppm=1_000, **fields)
+    return Leg(
+        market=0,
+        side=side,
+        tif=tif,
+        price_ticks=price_ticks,
+        size_lots=lots,
+        expiry_ms=expiry_ms,
+        client_id=client_id,
+        fee_max_ppm=1_000,
+    )
 
 
 def cancel(order_id: int) -> CancelOrders:
