@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gpu import default_device
 from gpu.device import Commitment, Device, Tensor
 from gpu.program import ChipProgram, Op
 from zk.air.chip import Machine
@@ -16,6 +17,7 @@ from zk.errors import SetupError
 from zk.field import P
 from zk.machine.params import (
     LOG_DOMAIN_MAX,
+    LOG_LEAVES_MAX,
     PROTOCOL,
     ParameterSet,
     ParameterSetName,
@@ -23,7 +25,7 @@ from zk.machine.params import (
     parameter_set,
     parameters_digest,
 )
-from zk.machine.shape import LOG_HEIGHT_MIN, ChipKey, Shape, ceil_log2, default_log_width, derive_shape, main_cells
+from zk.machine.shape import LOG_HEIGHT_MIN, ChipKey, Shape, ceil_log2, default_log_width, main_cells
 from zk.machine.soundness import ProtocolCounts, SoundnessReport, judge
 from zk.multilinear.virtual import check_kind
 
@@ -32,7 +34,6 @@ Columns = NDArray[np.uint32]
 MESSAGE_LENGTH_MAX = 15
 CONSTRAINT_DEGREE_MAX = 3
 CHIP_COUNT_MAX = 254
-LOG_LEAVES_ASSUMED = 29
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def setup(
     admissible = _admissible(chips, parameters, log_rows_min, log_rows_max)
     key = VerifyingKey(machine, configuration(config), parameters, chips, log_rows_min, admissible, {})
     if columns:
-        key = replace(key, preprocessed_roots=_preprocessed_roots(device or _default_device(), key, columns))
+        key = replace(key, preprocessed_roots=_preprocessed_roots(device or default_device(), key, columns))
     key = replace(key, digest=key.configuration.hasher.byte_string(canonical_bytes(key)))
     report = key.security()
     if not report.is_sound:
@@ -169,12 +170,6 @@ def _text(value: bytes) -> bytes:
 
 def _list(items: Sequence[bytes]) -> bytes:
     return _number(len(items)) + b"".join(items)
-
-
-def _default_device() -> Device:
-    from gpu import default_device
-
-    return default_device()
 
 
 def _chip_keys(machine: Machine) -> list[ChipKey]:
@@ -311,11 +306,8 @@ def stack_preprocessed(columns: Mapping[int, Columns], log_rows: int) -> Columns
 def _counts(chips: Sequence[ChipKey]) -> ProtocolCounts:
     """Counts for the calculator: all chips present, as many leaves as a verifier admits."""
     return ProtocolCounts(
-        log_leaves=LOG_LEAVES_ASSUMED,
+        log_leaves=LOG_LEAVES_MAX,
         constraints=sum(len(chip.program.constraints) for chip in chips),
         columns=sum(chip.program.main_count + chip.program.preprocessed_count for chip in chips),
         log_height_max=max(chip.log_height_max for chip in chips),
     )
-
-
-__all__ = ["ProvingKey", "VerifyingKey", "canonical_bytes", "derive_shape", "setup", "stack_preprocessed"]

@@ -157,7 +157,7 @@ class Prover:
 
     def prove_layers(self, tree: FractionTree, claim: FractionClaim) -> FractionClaim:
         """Steps 5 and 6."""
-        return prove_layers(self.channel, tree, claim, self.shape.log_leaves)
+        return prove_layers(self.channel, tree, claim, self.shape.log_leaves, lambda done: self._progress("gkr", done))
 
     def prove_rows(self, claim: FractionClaim, buses: BusChallenges) -> list[Ext]:
         """Steps 7 and 8: the zerocheck, then all column evaluations at its point."""
@@ -200,7 +200,15 @@ class Prover:
             for tree in shape.trees
         ]
         prover = self.device.opening(pieces, shape.log_size, sample.c, [x.c for x in point], claims)
-        prove_opening(self.channel, self.device, self.key.whir(shape), self.commitments, prover)
+        parameters = self.key.whir(shape)
+        prove_opening(
+            self.channel,
+            self.device,
+            parameters,
+            self.commitments,
+            prover,
+            lambda done: self._progress("open", done),
+        )
 
     def _stack_main(self, width: int) -> Trace:
         """The stack matrix (width, 2^log_rows) of all main columns, tail zero."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gpu.device import FractionTree
@@ -22,6 +22,7 @@ class FractionClaim:
     denominator: Ext
 
 
+Progress = Callable[[float], None]
 LayerClaims = Sequence[Ext]  # p(rho, 0), p(rho, 1), q(rho, 0), q(rho, 1)
 
 
@@ -32,9 +33,12 @@ def prove_root(channel: ProverChannel, tree: FractionTree) -> FractionClaim:
     return FractionClaim((), numerator, denominator)
 
 
-def prove_layers(channel: ProverChannel, tree: FractionTree, claim: FractionClaim, log_leaves: int) -> FractionClaim:
-    """Reduces the root claim to the leaves, one sumcheck for each layer."""
+def prove_layers(
+    channel: ProverChannel, tree: FractionTree, claim: FractionClaim, log_leaves: int, progress: Progress
+) -> FractionClaim:
+    """Reduces the root claim to the leaves, one sumcheck for each layer. `progress` receives the done part."""
     for layer in range(1, log_leaves + 1):
+        progress(2.0 ** (layer - 1 - log_leaves))  # each layer is as much work as all before
         claim = prove_layer(channel, tree, claim, layer)
     return claim
 

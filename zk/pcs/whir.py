@@ -48,8 +48,9 @@ def prove_opening(
     parameters: WhirParameters,
     trees: Sequence[Commitment],
     prover: WeightedSumProver,
+    progress: Callable[[float], None],
 ) -> None:
-    """All rounds of section 9.3. `prover` holds the stacked f and its weights."""
+    """All rounds of section 9.3. `prover` holds the stacked f and its weights; `progress` receives the done part."""
     oracles = list(trees)
     for i in range(parameters.round_count - 1):
         _prove_sumcheck(channel, prover, parameters.log_sizes[i], parameters.folds[i])
@@ -58,6 +59,7 @@ def prove_opening(
         gamma = channel.challenge(f"whir.{i}.gamma")
         prover.add_univariate(_claim_terms(parameters, i, gamma, sample, positions))
         oracles = [following]
+        progress(1 - 2.0 ** -(i + 1))
     last = parameters.round_count - 1
     _prove_sumcheck(channel, prover, parameters.log_sizes[last], parameters.folds[last])
     send_final(channel, device, prover)

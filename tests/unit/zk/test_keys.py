@@ -112,7 +112,7 @@ def test_digest_covers_every_part_of_the_machine(monkeypatch: pytest.MonkeyPatch
 
 
 def test_key_below_one_hundred_bits_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "LOG_LEAVES_ASSUMED", 60)
+    monkeypatch.setattr(keys, "LOG_LEAVES_MAX", 60)
     with pytest.raises(SetupError, match="100 bits"):
         _setup(toy.machine())
 
