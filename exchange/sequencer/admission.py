@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from exchange.auth.buckets import RateLimits
+from exchange.auth.digest import compute_request_digest
 from exchange.auth.envelope import SignedRequest
 from exchange.auth.signature import recover_address
 from exchange.errors import Refusal
@@ -29,7 +30,6 @@ from matching.codec import (
     SystemRecord,
     decode_command,
     payload_tag,
-    signing_digest,
 )
 
 ACCEPTED_KINDS = frozenset(
@@ -135,14 +135,7 @@ class Admission:
         return None
 
     def _check_signature(self, request: SignedRequest, command: Command) -> bytes:
-        signed = signing_digest(
-            self._venue.chain_id,
-            self._venue.exchange,
-            command.body,
-            nonce=command.nonce,
-            account=command.account,
-            expires_ms=command.expires_ms,
-        )
+        signed = compute_request_digest(self._venue, command)
         address = recover_address(signed, request.signature)
         if address != self._signer(command).address:
             raise Refusal("UNKNOWN_SIGNER", f"the signature is not by signer {command.signer_slot} of this account")

@@ -7,6 +7,7 @@ import base64
 import itertools
 import json
 import struct
+import time
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,12 +20,14 @@ from exchange.auth.signature import compute_login_digest, sign
 from exchange.service import ensure_keys
 from exchange.settings import Settings, load_settings
 from exchange.settlement.requests import Request
-from matching.codec import CommandBody, CommandKind, Deposit
+from exchange.venue import VenueId
+from matching.codec import CommandBody, Deposit
 from tests.unit.exchange.kit import PRICE_FINE, VENUE, Trader, genesis_requests, make_traders
 
 Frame = dict[str, Any]
 TRADERS = 4
 WAIT_SECONDS = 10.0
+PRICE = {0: PRICE_FINE}
 
 
 def make_settings(folder: Path, **changes: Any) -> Settings:
@@ -80,8 +83,9 @@ class GenesisFeed:
 class Client:
     """Speaks bb/1; answers by id, everything else by channel."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, venue: VenueId = VENUE) -> None:
         self.port = port
+        self.venue = venue
         self.welcome: Frame = {}
         self.channels: dict[str, list[Frame]] = {}
         self.others: list[Frame] = []
@@ -125,7 +129,7 @@ class Client:
     async def login(self, trader: Trader) -> Frame:
         """Log in as the trader's signer."""
         challenge = bytes.fromhex(self.welcome["challenge"][2:])
-        digest = compute_login_digest(VENUE.chain_id, VENUE.exchange, trader.account, trader.slot, challenge)
+        digest = compute_login_digest(self.venue.chain_id, self.venue.exchange, trader.account, trader.slot, challenge)
         signature = "0x" + sign(trader.key, digest).hex()
         return await self.ask("auth", account=trader.account, slot=trader.slot, signature=signature)
 
@@ -133,7 +137,7 @@ class Client:
         """Envelope text for the key of the welcome."""
         entry = self.welcome["key"]
         key = X25519PublicKey.from_public_bytes(bytes.fromhex(entry["public_key"][2:]))
-        return base64.b64encode(seal_request(request, entry["key_id"], key, VENUE)).decode()
+        return base64.b64encode(seal_request(request, entry["key_id"], key, self.venue)).decode()
 
     async def submit(self, trader: Trader, body: CommandBody, *, nonce: int | None = None) -> Frame:
         """Sign, seal, send, wait."""
@@ -180,13 +184,7 @@ async def control(path: Path, **request: Any) -> Frame:
     return dict(answer)
 
 
-PRICE = {0: PRICE_FINE}
-KINDS_WITH_RESULTS = (CommandKind.PLACE_ORDERS, CommandKind.CANCEL_ORDERS)
-
-
 def wall_nonces(traders: list[Trader]) -> None:
     """Let nonces count from wall time, as real clients do."""
-    import time
-
     for trader in traders:
         trader._nonces = itertools.count(time.time_ns() // 1_000_000)

@@ -146,13 +146,14 @@ async def test_every_unacceptable_request_gets_its_named_error_and_changes_nothi
         high_s = good.signature[:32] + b"\xff" * 32 + good.signature[64:]
         stranger = Trader(trader.account, PrivateKey(b"\7" * 32))
         stranger._nonces = trader._nonces
+        elsewhere = replace(trader, venue=replace(VENUE, chain_id=1))
         sequenced = replace(trader.command(body), seq=5)
         cases: list[tuple[str, SignedRequest]] = [
             ("BAD_SIGNATURE", SignedRequest(good.command, good.salt, high_s)),
             ("BAD_SIGNATURE", SignedRequest(good.command, good.salt, bytes(65))),
             ("UNKNOWN_SIGNER", stranger.request(body)),
             ("UNKNOWN_SIGNER", SignedRequest(good.command[:-1] + b"\0", good.salt, trader.request(body).signature)),
-            ("UNKNOWN_SIGNER", trader.sign(trader.command(body), replace(VENUE, chain_id=1))),
+            ("UNKNOWN_SIGNER", elsewhere.request(body)),
             ("FORBIDDEN", other.request(body)),
             ("FORBIDDEN", Trader(9_999).request(body)),
             ("NONCE_WINDOW", trader.request(body, nonce=now_ms - 172_800_001)),

@@ -94,6 +94,7 @@ class Trader:
     account: int
     key: PrivateKey = field(default_factory=PrivateKey)
     slot: int = 0
+    venue: VenueId = VENUE
     _nonces: itertools.count[int] = field(default_factory=lambda: itertools.count(T0))
 
     @property
@@ -105,11 +106,11 @@ class Trader:
         number = next(self._nonces) if nonce is None else nonce
         return Command(0, body, self.account, self.slot, number, expires_ms)
 
-    def sign(self, command: Command, venue: VenueId = VENUE) -> SignedRequest:
+    def sign(self, command: Command) -> SignedRequest:
         """Form (a) signature over the command."""
         digest = signing_digest(
-            venue.chain_id,
-            venue.exchange,
+            self.venue.chain_id,
+            self.venue.exchange,
             command.body,
             nonce=command.nonce,
             account=command.account,
