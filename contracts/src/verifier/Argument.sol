@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {LayerClaimMismatch, RootSumMismatch, ZeroDenominator} from "./Errors.sol";
 import {P1, R, fold, isZero, mul, readExtension, scale, sub, subCanonical} from "./Extension.sol";
 import {Shape, publicTerms, tableByte} from "./Shape.sol";
-import {TAG_GKR_CLAIMS, TAG_GKR_ROOT, TAG_GKR_ROUND, Transcript, challenge, observe} from "./Transcript.sol";
+import {TAG_GKR_CLAIMS, TAG_GKR_ROOT, TAG_GKR_ROUND, Transcript, answer, challenge, observe} from "./Transcript.sol";
 
 // LogUp-GKR: the sum of multiplicity / fingerprint over all leaves, and its layers (proof system, sections 7 and 12).
 
@@ -116,9 +116,8 @@ function layerRounds(Transcript memory transcript, uint256 rounds, uint256 posit
             place -= 32;
             uint256 d = readExtension(position);
             uint256 e = readExtension(position + 20);
-            observe(transcript, TAG_GKR_ROUND, 10, position, 40);
+            uint256 rho = answer(transcript, TAG_GKR_ROUND, 10, position, 40);
             position += 40;
-            uint256 rho = challenge(transcript);
             uint256 x;
             assembly ("memory-safe") {
                 x := mload(place)

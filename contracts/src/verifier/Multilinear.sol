@@ -13,7 +13,7 @@ function equalityBit(uint256 aM, uint256 bM) pure returns (uint256) {
     }
 }
 
-/// Writes eq(point[0..variables), j) for j < 2^variables to `table`, times `one` (R for Montgomery form, 1 for plain).
+/// Writes eq(point[0..variables), j) for j < 2^variables to `table`, times `one` (reduced; R for Montgomery form, 1 for plain).
 function equalityTable(uint256 point, uint256 variables, uint256 table, uint256 one) pure {
     unchecked {
         assembly ("memory-safe") {
@@ -41,57 +41,73 @@ function equalityTable(uint256 point, uint256 variables, uint256 table, uint256 
     }
 }
 
-/// Writes eq(point[0..variables), k) in Montgomery form for k = first .. first + count - 1 to `target`, reduced.
-/// prefix[i] = product over the bits i and above of k; going from k to k + 1 changes the lowest zero bit, whose new prefix
-/// is a difference, and the bits below it: one multiplication per value on average. `scratch` has variables + 1 words.
-/// For `variables` = 0 the only value is 1. The caller guarantees first + count <= 2^variables.
-function equalityRun(uint256 point, uint256 variables, uint256 first, uint256 count, uint256 target, uint256 scratch)
-    pure {
+/// Walks the numbers first .. finish - 1 in aligned blocks [s, s + 2^t). prefix[i], word i of `scratch` (variables + 1 words),
+/// is the product over the bits i and above of s of point[i] or 1 - point[i]; valid from i = `valid` on. This brings it down
+/// to i = t and returns t and prefix[t] = eq(point[t..variables), s >> t). Start with valid = variables, prefix[valid] = R.
+function openBlock(uint256 point, uint256 s, uint256 finish, uint256 valid, uint256 scratch)
+    pure
+    returns (uint256 t, uint256 prefix)
+{
     unchecked {
         assembly ("memory-safe") {
-            mstore(add(scratch, shl(5, variables)), 0x3fffdfc)
+            t := sub(255, clz(sub(finish, s)))
+            if s {
+                let zeros := sub(255, clz(and(s, sub(0, s))))
+                if lt(zeros, t) { t := zeros }
+            }
+            prefix := mload(add(scratch, shl(5, valid)))
         }
-        uint256 k = first;
-        uint256 changed = variables; // prefixes below this one are to be computed
-        uint256 finish = target + 32 * count;
+        while (valid > t) {
+            valid -= 1;
+            uint256 r;
+            assembly ("memory-safe") {
+                r := mload(add(point, shl(5, valid)))
+            }
+            if ((s >> valid) & 1 == 0) r = subCanonical(R, r);
+            prefix = mul(prefix, r);
+            assembly ("memory-safe") {
+                mstore(add(scratch, shl(5, valid)), prefix)
+            }
+        }
+    }
+}
+
+/// From block [s, s + 2^t) to s + 2^t: the lowest zero bit of s at or above t becomes one, so its prefix is that of the bits
+/// above it minus the old one. Returns the new `valid`, which is that bit; the lower bits of s + 2^t are zero.
+function nextBlock(uint256 s, uint256 t, uint256 scratch) pure returns (uint256 valid) {
+    uint256 prefix;
+    assembly ("memory-safe") {
+        let zeros := not(or(s, sub(shl(t, 1), 1)))
+        valid := sub(255, clz(and(zeros, sub(0, zeros))))
+        let slot := add(scratch, shl(5, valid))
+        prefix := sub(
+            add(mload(add(slot, 32)), 0xfe00000200001fc00000400003f800000800007f00000100000fe000002),
+            mload(slot)
+        )
+    }
+    prefix = fold(prefix);
+    assembly ("memory-safe") {
+        mstore(add(scratch, shl(5, valid)), prefix)
+    }
+}
+
+/// Writes eq(point[0..variables), k) in Montgomery form for k = first .. first + count - 1 to `target`, reduced.
+/// The caller guarantees first + count <= 2^variables.
+function equalityRun(uint256 point, uint256 variables, uint256 first, uint256 count, uint256 target, uint256 scratch)
+    pure {
+    assembly ("memory-safe") {
+        mstore(add(scratch, shl(5, variables)), 0x3fffdfc)
+    }
+    uint256 valid = variables;
+    unchecked {
+        uint256 finish = first + count;
         while (true) {
-            uint256 above;
-            assembly ("memory-safe") {
-                above := mload(add(scratch, shl(5, changed)))
-            }
-            while (changed != 0) {
-                changed -= 1;
-                uint256 r;
-                assembly ("memory-safe") {
-                    r := mload(add(point, shl(5, changed)))
-                }
-                if ((k >> changed) & 1 == 0) r = subCanonical(R, r);
-                above = mul(above, r);
-                assembly ("memory-safe") {
-                    mstore(add(scratch, shl(5, changed)), above)
-                }
-            }
-            assembly ("memory-safe") {
-                mstore(target, above)
-            }
-            target += 32;
-            if (target >= finish) return;
-            // the lowest zero bit of k becomes one: prefix' = prefix of the bits above - old prefix
-            uint256 bit = 0;
-            while ((k >> bit) & 1 == 1) bit++;
-            k += 1;
-            assembly ("memory-safe") {
-                let slot := add(scratch, shl(5, bit))
-                above := sub(
-                    add(mload(add(slot, 32)), 0xfe00000200001fc00000400003f800000800007f00000100000fe000002),
-                    mload(slot)
-                )
-            }
-            above = fold(above);
-            assembly ("memory-safe") {
-                mstore(add(scratch, shl(5, bit)), above)
-            }
-            changed = bit;
+            (uint256 t, uint256 prefix) = openBlock(point, first, finish, valid, scratch);
+            equalityTable(point, t, target, prefix);
+            if (first + (1 << t) == finish) return;
+            valid = nextBlock(first, t, scratch);
+            target += 32 << t;
+            first += 1 << t;
         }
     }
 }

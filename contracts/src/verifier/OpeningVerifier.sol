@@ -4,14 +4,23 @@ pragma solidity 0.8.37;
 import {FinalIdentityMismatch, FinalPolynomialMismatch, WrongLength, WrongRoot} from "./Errors.sol";
 import {R, fold, isZero, mul, readExtension, scale, sub, subCanonical} from "./Extension.sol";
 import {leafDigest, multiproofRoot} from "./Merkle.sol";
-import {equalityBit, equalityRun, equalityTable, powerBase, powerExtension, powerPairs} from "./Multilinear.sol";
-import {foldBaseRow, foldExtensionRow, generatorPowers, power, spreadTable} from "./Rows.sol";
+import {
+    equalityBit,
+    equalityTable,
+    nextBlock,
+    openBlock,
+    powerBase,
+    powerExtension,
+    powerPairs
+} from "./Multilinear.sol";
+import {foldBaseRow, foldExtensionRow, generatorPowers, power, splitTable, spreadTable} from "./Rows.sol";
 import {
     TAG_OOD,
     TAG_ROOT,
     TAG_WHIR_FINAL,
     TAG_WHIR_SUMCHECK,
     Transcript,
+    answer,
     challenge,
     checkGrinding,
     observe,
@@ -45,6 +54,15 @@ contract OpeningVerifier {
         uint256 queries; // address of the x_s
         uint256 count;
     }
+
+    struct Powers {
+        uint256 gammaM; // gamma^m of the next column
+        uint256 squares; // address of gamma^(2^i)
+        uint256 products; // address of prod_{i < t} (1 - R_i + R_i gamma^(2^i)) of the run
+        uint256 scratch; // address of the prefixes of openBlock()
+    }
+
+    uint256 private constant R_SPLIT = 0xffbf7f; // 2^45 mod p: the one of foldExtensionRow()
 
     struct Session {
         Transcript transcript;
@@ -171,8 +189,7 @@ contract OpeningVerifier {
             for (uint256 i = 0; i < count; i++) {
                 uint256 c0 = readExtension(position);
                 uint256 c2 = readExtension(position + 20);
-                observe(s.transcript, TAG_WHIR_SUMCHECK, 10, position, 40);
-                uint256 r = challenge(s.transcript);
+                uint256 r = answer(s.transcript, TAG_WHIR_SUMCHECK, 10, position, 40);
                 position += 40;
                 variable -= 1;
                 store(s.point + 32 * variable, r);
@@ -268,14 +285,16 @@ contract OpeningVerifier {
         uint256 folds
     ) private pure {
         uint256 table = allocate(1 << folded);
-        equalityTable(s.point + 32 * s.variables, folded, table, R);
+        equalityTable(s.point + 32 * s.variables, folded, table, R_SPLIT);
+        uint256 split = allocate(3 << folded);
+        splitTable(table, 1 << folded, split);
         uint256 position = s.position;
         uint256 nodes = s.nodes;
         unchecked {
             for (uint256 q = 0; q < count; q++) {
                 store(nodes + 64 * q, load(queries + 32 * q));
                 store(nodes + 64 * q + 32, uint256(leafDigest(position, 20 << folded)));
-                store(folds + 32 * q, foldExtensionRow(position, 1 << folded, table));
+                store(folds + 32 * q, foldExtensionRow(position, 1 << folded, split));
                 position += 20 << folded;
             }
         }
@@ -363,31 +382,54 @@ contract OpeningVerifier {
     /// W(R) = sum_m gamma^m eq(offset_m >> h, R[h..n)) prod_{v < h} eq1(r_v, R_v), section 9.4.
     function columnWeight(Session memory s, Opening calldata opening, uint256 n) private pure returns (uint256 weight) {
         uint256 prefix = prefixProducts(s, opening.point);
-        uint256 gammaM = opening.gammaM;
-        uint256 power_ = gammaM; // gamma^m of the first column of the run
-        uint256 scratch = allocate(n + 1);
-        uint256 values;
-        assembly ("memory-safe") {
-            values := mload(0x40) // free memory: nothing is allocated while a run is summed
-        }
+        Powers memory powers;
+        powers.gammaM = opening.gammaM;
+        powers.squares = allocate(25);
+        powers.products = allocate(25);
+        powers.scratch = allocate(n + 1);
+        uint256 square = opening.gammaM;
         unchecked {
+            for (uint256 i = 0; i < 25; i++) {
+                store(powers.squares + 32 * i, square);
+                square = mul(square, square);
+            }
             for (uint256 i = 0; i < opening.runs.length; i++) {
                 uint256 run = opening.runs[i];
                 uint256 height = run & 0xff;
-                uint256 count = (run >> 8) & 0xffffff;
-                equalityRun(s.point + 32 * height, n - height, run >> 32, count, values, scratch);
-                uint256 sum = 0;
-                for (uint256 j = count; j > 0; j--) {
-                    sum = mul(gammaM, sum) + load(values + 32 * (j - 1));
-                }
-                weight += mul(mul(power_, sum), load(prefix + 32 * height));
-                for (uint256 square = gammaM; count != 0; count >>= 1) {
-                    if (count & 1 == 1) power_ = mul(power_, square);
-                    square = mul(square, square);
-                }
+                uint256 sum = runWeight(powers, s.point + 32 * height, n - height, run >> 32, (run >> 8) & 0xffffff);
+                weight += mul(fold(fold(sum)), load(prefix + 32 * height));
             }
         }
         weight = fold(fold(weight));
+    }
+
+    /// sum_j gamma^(m+j) eq(first + j, point) over a run, in aligned blocks [k, k + 2^t) of it: gamma^(m+..) eq(k >> t, upper)
+    /// prod_{i < t} (1 - R_i + R_i gamma^(2^i)), where m is the number of the first column. Leaves gamma^m of the next run.
+    function runWeight(Powers memory powers, uint256 point, uint256 variables, uint256 first, uint256 count)
+        private
+        pure
+        returns (uint256 sum)
+    {
+        uint256 known = 0; // products[t] is computed up to here
+        store(powers.products, R);
+        store(powers.scratch + 32 * variables, R);
+        uint256 valid = variables;
+        unchecked {
+            uint256 finish = first + count;
+            while (true) {
+                (uint256 t, uint256 value) = openBlock(point, first, finish, valid, powers.scratch);
+                for (; known < t; known++) {
+                    uint256 r = load(point + 32 * known);
+                    uint256 factor = fold(subCanonical(mul(r, load(powers.squares + 32 * known)) + R, r));
+                    store(powers.products + 32 * known + 32, mul(factor, load(powers.products + 32 * known)));
+                }
+                sum += mul(mul(value, powers.gammaM), load(powers.products + 32 * t));
+                powers.gammaM = mul(powers.gammaM, load(powers.squares + 32 * t));
+                if (first + (1 << t) == finish) return sum;
+                valid = nextBlock(first, t, powers.scratch);
+                first += 1 << t;
+            }
+        }
     }
 
     /// Word h: prod_{v < h} eq1(r_v, R_v).

@@ -44,6 +44,7 @@ import {
     TAG_VK,
     TAG_ZC_ROUND,
     Transcript,
+    answer,
     challenge,
     observe,
     observeDigest,
@@ -303,9 +304,8 @@ contract ProofVerifier is IProofVerifier {
                 uint256 d = readExtension(position);
                 uint256 e2 = readExtension(position + 20);
                 uint256 e3 = readExtension(position + 40);
-                observe(s.transcript, TAG_ZC_ROUND, 15, position, 60);
+                uint256 r = answer(s.transcript, TAG_ZC_ROUND, 15, position, 60);
                 position += 60;
-                uint256 r = challenge(s.transcript);
                 point[v] = r;
                 uint256 high = mul(mul(r, subCanonical(r, R)), mul(e3, r + R) + e2);
                 claim = fold(claim + mul(d, subCanonical(r, load(s.xi + 32 * v))) + high);
@@ -435,14 +435,19 @@ contract ProofVerifier is IProofVerifier {
         uint256 filled = 0;
         unchecked {
             for (uint256 tree = 0; tree < 2; tree++) {
-                uint256 offset = tree == 0 ? 0 : shape.preprocessedStart << (shape.schedule >> 248);
+                uint256 begin = tree == 0 ? 0 : shape.preprocessedStart << (shape.schedule >> 248);
+                uint256 offset = begin;
                 for (uint256 i = 0; i < shape.order.length; i++) {
                     uint256 c = shape.order[i];
                     uint256 entry = chipEntry(shape, c);
                     uint256 count = tree == 0 ? mainColumns(entry) : preprocessedColumns(entry);
                     if (count == 0) continue;
                     uint256 height = shape.heights[c];
-                    runs[filled++] = height | count << 8 | (offset >> height) << 32;
+                    if (i > 0 && filled > 0 && runs[filled - 1] & 0xff == height && offset != begin) {
+                        runs[filled - 1] += count << 8; // continues the run of the chip before
+                    } else {
+                        runs[filled++] = height | count << 8 | (offset >> height) << 32;
+                    }
                     offset += count << height;
                 }
             }

@@ -2,7 +2,6 @@
 pragma solidity 0.8.37;
 
 import {NotCanonical} from "./Errors.sol";
-import {fold, mul, readExtension} from "./Extension.sol";
 
 // Opened rows: decoding and folding, and the points of the evaluation domains.
 
@@ -84,19 +83,83 @@ function foldBaseRow(uint256 position, uint256 count, uint256 spread) pure retur
     if (bad != 0) revert NotCanonical(start);
 }
 
-/// sum_j weight_j row_j over `count` <= 2^7 extension elements of calldata, weights in Montgomery form; plain, reduced.
-function foldExtensionRow(uint256 position, uint256 count, uint256 table) pure returns (uint256 sum) {
-    unchecked {
-        for (uint256 finish = table + 32 * count; table < finish; table += 32) {
-            uint256 weight;
-            assembly ("memory-safe") {
-                weight := mload(table)
-            }
-            sum += mul(readExtension(position), weight);
-            position += 20;
+/// Rewrites `count` reduced elements for `foldExtensionRow`: three words each, bits 0..10, 11..20 and 21.. of every digit.
+function splitTable(uint256 table, uint256 count, uint256 target) pure {
+    assembly ("memory-safe") {
+        for { let finish := add(table, shl(5, count)) } lt(table, finish) { table := add(table, 32) } {
+            let x := mload(table)
+            mstore(target, and(x, 0x7ff0000000000ffe0000000001ffc0000000003ff80000000007ff))
+            mstore(add(target, 32), and(shr(11, x), 0x3ff00000000007fe0000000000ffc0000000001ff80000000003ff))
+            mstore(add(target, 64), and(shr(21, x), 0x3fffffff000007ffffffe00000fffffffc00001fffffff800003fffffff))
+            target := add(target, 96)
         }
     }
-    sum = fold(fold(sum));
+}
+
+/// sum_j weight_j row_j over `count` <= 16 extension elements of calldata; plain, reduced. `split` holds the weights times
+/// 2^45, cut in three: products with a piece have digits in (-4, 6) 2^42, so sixteen of them add up without a carry before
+/// the division by 2^11, 2^10 and 2^24, each by Montgomery's trick as in mul().
+function foldExtensionRow(uint256 position, uint256 count, uint256 split) pure returns (uint256 sum) {
+    uint256 bad;
+    uint256 start = position;
+    assembly ("memory-safe") {
+        let a := 0
+        let b := 0
+        let c := 0
+        for { let finish := add(position, mul(20, count)) } lt(position, finish) { position := add(position, 20) } {
+            let w := calldataload(position)
+            let x :=
+                or(
+                    or(shr(224, w), and(shr(141, w), 0x7fffffff8000000000000)),
+                    or(
+                        and(shr(58, w), 0x3fffffffc0000000000000000000000000),
+                        or(
+                            and(shl(25, w), 0x1fffffffe00000000000000000000000000000000000000),
+                            and(shl(108, w), 0xffffffff000000000000000000000000000000000000000000000000000)
+                        )
+                    )
+                )
+            bad := or(bad, add(x, 0x80ffffff0000101fffffe0000203fffffc0000407fffff8000080ffffff))
+            a := addmod(
+                a,
+                mulmod(x, mload(split), 0x800000000000000000000000000000000000003fffffffffffffffffffffffff),
+                0x800000000000000000000000000000000000003fffffffffffffffffffffffff
+            )
+            b := addmod(
+                b,
+                mulmod(x, mload(add(split, 32)), 0x800000000000000000000000000000000000003fffffffffffffffffffffffff),
+                0x800000000000000000000000000000000000003fffffffffffffffffffffffff
+            )
+            c := addmod(
+                c,
+                mulmod(x, mload(add(split, 64)), 0x800000000000000000000000000000000000003fffffffffffffffffffffffff),
+                0x800000000000000000000000000000000000003fffffffffffffffffffffffff
+            )
+            split := add(split, 96)
+        }
+        bad := and(bad, 0x100000000000020000000000004000000000000800000000000100000000)
+        let offset := 0x333333306734d66666660ce69accccccc19cd359999998339a6b33333306734d
+        let modulus := 0x800000000000000000000000000000000000003fffffffffffffffffffffffff
+        a := addmod(a, offset, modulus)
+        a := sub(
+            add(and(shr(11, a), 0xffffffffff001fffffffffe003fffffffffc007fffffffff800ffffffffff), offset),
+            mul(and(a, 0x7ff0000000000ffe0000000001ffc0000000003ff80000000007ff), 1040384)
+        )
+        a := addmod(b, a, modulus)
+        a := sub(
+            add(and(shr(10, a), 0x1ffffffffff003fffffffffe007fffffffffc00ffffffffff801ffffffffff), offset),
+            mul(and(a, 0x3ff00000000007fe0000000000ffc0000000001ff80000000003ff), 2080768)
+        )
+        a := addmod(c, a, modulus)
+        sum := sub(
+            add(
+                and(shr(24, a), 0x7ffffff000000ffffffe000001ffffffc000003ffffff8000007ffffff),
+                0x7f00000100000fe00000200001fc00000400003f800000800007f000001
+            ),
+            mul(and(a, 0xffffff0000001fffffe0000003fffffc0000007fffff8000000ffffff), 127)
+        )
+    }
+    if (bad != 0) revert NotCanonical(start);
 }
 
 /// Writes g^(d 16^w) for w < 6, d < 16 to 96 words, g = 0x6ac49f88 of order 2^24.

@@ -44,6 +44,31 @@ function observe(Transcript memory t, uint256 tag, uint256 count, uint256 positi
     t.left = 0;
 }
 
+/// `observe`, then `challenge`: a round of a sumcheck.
+function answer(Transcript memory t, uint256 tag, uint256 count, uint256 position, uint256 length)
+    pure
+    returns (uint256)
+{
+    bytes32 state = t.state;
+    uint256 word;
+    assembly ("memory-safe") {
+        let buffer := mload(0x40)
+        mstore8(buffer, 0x02)
+        mstore(add(buffer, 1), state)
+        mstore(add(buffer, 33), shl(224, or(shl(16, tag), count)))
+        calldatacopy(add(buffer, 37), position, length)
+        state := keccak256(buffer, add(37, length))
+        mstore8(buffer, 0x03)
+        mstore(add(buffer, 1), state)
+        mstore(add(buffer, 33), 0)
+        word := keccak256(buffer, 37)
+    }
+    t.state = state;
+    t.counter = 1;
+    t.left = 0;
+    return challengeFromWord(word);
+}
+
 /// As `observe`, for a digest: count 32 and the raw bytes.
 function observeDigest(Transcript memory t, uint256 tag, bytes32 digest) pure {
     bytes32 state = t.state;
