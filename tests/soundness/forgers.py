@@ -8,7 +8,7 @@ from unittest import mock
 
 import numpy as np
 
-from gpu.device import Commitment, ExtValue, FractionTree, HashName, LayerProver, Tensor, ZerocheckProver
+from gpu.device import Commitment, ExtValue, FractionTree, HashName, LayerProver, Opening, Tensor, ZerocheckProver
 from gpu.reference import ReferenceDevice
 from gpu.reference.device import ReferenceCommitment
 from gpu.reference.sumcheck import ReferenceWeightedSumProver
@@ -276,3 +276,21 @@ class OtherFoldDevice(ReferenceDevice):
         other = values.copy()
         other[0, 0] = (other[0, 0] + 1) % P
         return super().commit_extension(hash_name, other, log_width, log_inv_rate)
+
+
+class _DoubledRows(Commitment):
+    """Opens the first position twice."""
+
+    def __init__(self, inner: Commitment) -> None:
+        self._inner, self.root = inner, inner.root
+
+    def open(self, positions: Sequence[int]) -> Opening:
+        honest = self._inner.open(positions)
+        return Opening(np.concatenate([honest.rows[:1], honest.rows]), honest.path)
+
+
+class DoubledRowsDevice(ReferenceDevice):
+    """Opens a drawn position twice."""
+
+    def commit(self, hash_name: HashName, columns: Tensor, log_inv_rate: int) -> Commitment:
+        return _DoubledRows(super().commit(hash_name, columns, log_inv_rate))

@@ -19,6 +19,7 @@ from zk.errors import (
     GrindingError,
     LayerError,
     MerkleError,
+    ProofFormatError,
     PublicValueError,
     RootSumError,
     VerificationError,
@@ -211,6 +212,11 @@ def test_adaptive_forgery_is_caught_by_one_check_and_only_by_it(kit: Toy, forger
 def test_commitment_to_another_vector_is_rejected(kit: Toy, device: type[ReferenceDevice]) -> None:
     with pytest.raises((FoldError, FinalIdentityError)):
         verify(kit.vk, kit.prove(toy.statement(), device=device()))
+
+
+def test_position_opened_twice_is_rejected(kit: Toy) -> None:
+    with pytest.raises((MerkleError, ProofFormatError)):
+        verify(kit.vk, kit.prove(small(), device=forgers.DoubledRowsDevice()))
 
 
 def test_public_value_outside_the_rules_is_rejected_only_by_their_check(

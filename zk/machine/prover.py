@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from gpu.device import ChipColumns, ColumnClaim, Commitment, Device, FractionTree, Tensor, ZerocheckProver
 from zk.channel import ProverChannel
-from zk.errors import TraceError
+from zk.errors import ShapeError, TraceError
 from zk.field import Ext, P, zero
 from zk.field.extension import powers
-from zk.machine.keys import ProvingKey
+from zk.machine.keys import ProvingKey, VerifyingKey
 from zk.machine.proof import encode_header
 from zk.machine.shape import PREPROCESSED, Shape, derive_shape
 from zk.machine.verifier import check_shape, observe_statement
@@ -87,7 +87,7 @@ class Prover:
         self._progress = progress or (lambda stage, done: None)
         heights = _heights(pk, traces)
         self.shape: Shape = derive_shape(self.key.chips, heights, self.key.log_rows_min)
-        check_shape(self.key, self.shape)
+        _check_admissible(self.key, self.shape)
         self._traces = {number: traces[self.key.chips[number].program.name] for number in self.shape.present}
 
     def run(self) -> bytes:
@@ -249,6 +249,13 @@ class Prover:
         yield
         self.statistics.seconds[name] = time.perf_counter() - start
         self._progress(name, 1.0)
+
+
+def _check_admissible(key: VerifyingKey, shape: Shape) -> None:
+    try:
+        check_shape(key, shape)
+    except ShapeError as error:
+        raise TraceError(f"traces of a size that the key does not admit: {error}") from error
 
 
 def _heights(pk: ProvingKey, traces: Mapping[str, Trace]) -> list[int | None]:

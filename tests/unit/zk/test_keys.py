@@ -147,3 +147,10 @@ def _trace(change: Callable[[dict[str, Any]], Any]) -> None:
 def test_trace_that_does_not_fit_the_machine_is_refused(change: Callable[[dict[str, Any]], Any], reason: str) -> None:
     with pytest.raises(TraceError, match=reason):
         _trace(change)
+
+
+def test_trace_of_a_size_that_the_key_does_not_admit_is_refused() -> None:
+    pk, _ = setup(toy.machine(), toy.rom_columns(), "P2", "APP_TEST", DEVICE, log_rows_max=6)
+    statement = toy.statement(steps=300, jumps=3, log_height=9)
+    with pytest.raises(TraceError, match="does not admit"):
+        prove(pk, statement.traces, statement.public_values, DEVICE)
