@@ -200,6 +200,10 @@ class CommandMapper:
                 self._order_ids[int.from_bytes(client_id, "little")] = order_id
             position += body_len
 
+    def recorded_ids(self) -> dict[int, int]:
+        """Recorded order id by the machine's order id."""
+        return {order_id: recorded for recorded, order_id in self._order_ids.items()}
+
     # --- parts ---
     def _unsigned(self, body: CommandBody) -> bytes:
         self._seq += 1

@@ -34,14 +34,14 @@ constexpr u32 kDiagonal[16] = {2063597573, 33554430,   67108860,   16777215,  10
                                2113929218, 2030043143, 1996488713, 16777216,  536870912, 256,
                                2113929217, 1593835521, 1862270977, 2130706177};
 
-inline u32 add(u32 a, u32 b) {
+[[gnu::always_inline]] inline u32 add(u32 a, u32 b) {
     u32 sum = a + b;
     u32 reduced = sum - kPrime;
     return reduced < sum ? reduced : sum;  // the smaller of both: p < 2^31, so a wrapped difference is larger
 }
 
 // a * b / 2^32 mod p.
-inline u32 multiply(u32 a, u32 b) {
+[[gnu::always_inline]] inline u32 multiply(u32 a, u32 b) {
     u64 product = static_cast<u64>(a) * b;
     u32 factor = static_cast<u32>(product) * kPrimeInverse;
     u32 high = static_cast<u32>((product + static_cast<u64>(factor) * kPrime) >> 32);
@@ -49,10 +49,10 @@ inline u32 multiply(u32 a, u32 b) {
     return reduced < high ? reduced : high;
 }
 
-inline u32 cube(u32 x) { return multiply(multiply(x, x), x); }
+[[gnu::always_inline]] inline u32 cube(u32 x) { return multiply(multiply(x, x), x); }
 
 // [[2,3,1,1],[1,2,3,1],[1,1,2,3],[3,1,1,2]] on each four lanes, then the column sums over the four blocks.
-inline void mix_external(u32* s) {
+[[gnu::always_inline]] inline void mix_external(u32* s) {
     for (int i = 0; i < 16; i += 4) {
         u32 a = s[i], b = s[i + 1], c = s[i + 2], d = s[i + 3];
         u32 ab = add(a, b), cd = add(c, d), all = add(ab, cd);
@@ -67,17 +67,16 @@ inline void mix_external(u32* s) {
     }
 }
 
-inline void full_round(u32* s, const u32* constants) {
+[[gnu::always_inline]] inline void full_round(u32* s, const u32* constants) {
     for (int i = 0; i < 16; ++i) s[i] = cube(add(s[i], constants[i]));
     mix_external(s);
 }
 
 // y_i = sum + d_i * x_i.
-inline void partial_round(u32* s, u32 constant) {
+[[gnu::always_inline]] inline void partial_round(u32* s, u32 constant) {
     s[0] = cube(add(s[0], constant));
-    u64 wide = 0;
-    for (int i = 0; i < 16; ++i) wide += s[i];
-    u32 sum = static_cast<u32>(wide % kPrime);
+    u32 sum = s[0];
+    for (int i = 1; i < 16; ++i) sum = add(sum, s[i]);
     for (int i = 0; i < 16; ++i) s[i] = add(sum, multiply(kDiagonal[i], s[i]));
 }
 

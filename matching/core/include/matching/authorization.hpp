@@ -9,20 +9,24 @@ namespace matching {
 
 [[nodiscard]] inline u32 signer_index(u32 master, u8 slot) { return master * kSignersPerMaster + slot; }
 
-// Position of the lowest nonce; count > 0.
-[[nodiscard]] inline u32 find_lowest_nonce(const Signer& signer) {
-    u32 lowest = 0;
-    for (u32 i = 1; i < signer.count; ++i) {
-        if (signer.nonces[i] < signer.nonces[lowest]) lowest = i;
-    }
-    return lowest;
-}
+// What one walk over the remembered nonces tells. The walk is the hottest loop of the batch guest.
+struct NonceScan {
+    bool is_used;
+    u32 lowest;  // position of the lowest one; 0 when there is none
+};
 
-[[nodiscard]] inline bool has_nonce(const Signer& signer, u64 nonce) {
+[[nodiscard]] inline NonceScan scan_nonces(const Signer& signer, u64 nonce) {
+    u32 wanted_low = static_cast<u32>(nonce), wanted_high = static_cast<u32>(nonce >> 32);
+    u32 lowest = 0, lowest_low = UINT32_MAX, lowest_high = UINT32_MAX;
     for (u32 i = 0; i < signer.count; ++i) {
-        if (signer.nonces[i] == nonce) return true;
+        u32 low = static_cast<u32>(signer.nonces[i]), high = static_cast<u32>(signer.nonces[i] >> 32);
+        if (low == wanted_low && high == wanted_high) return {true, 0};
+        if (high > lowest_high || (high == lowest_high && low >= lowest_low)) continue;
+        lowest = i;
+        lowest_low = low;
+        lowest_high = high;
     }
-    return false;
+    return {false, lowest};
 }
 
 // 14, 15, 16, then the nonce is remembered.
@@ -30,16 +34,16 @@ namespace matching {
     bool is_too_late = nonce >= now_ms + kNonceFutureMs;
     bool is_too_early = now_ms >= kNoncePastMs && nonce <= now_ms - kNoncePastMs;
     if (is_too_late || is_too_early) return Code::NonceOutOfWindow;
-    if (has_nonce(signer, nonce)) return Code::NonceUsed;
+    NonceScan scan = scan_nonces(signer, nonce);
+    if (scan.is_used) return Code::NonceUsed;
     if (nonce <= signer.nonce_min) return Code::NonceTooOld;
     if (signer.count < kNoncesMax) {
         signer.nonces[signer.count] = nonce;
         signer.count += 1;
         return Code::Ok;
     }
-    u32 lowest = find_lowest_nonce(signer);
-    if (nonce <= signer.nonces[lowest]) return Code::NonceTooOld;
-    signer.nonces[lowest] = nonce;
+    if (nonce <= signer.nonces[scan.lowest]) return Code::NonceTooOld;
+    signer.nonces[scan.lowest] = nonce;
     return Code::Ok;
 }
 
