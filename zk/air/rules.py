@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
 from itertools import combinations
 
+from gpu.program import Op
 from zk.air.affine import AffineForm, Monomials, affine_form, columns_of, monomials, substitute_zero
 from zk.air.chip import VIRTUAL_KINDS, Bus, Chip, Interaction, Machine
 from zk.air.expression import Expr, P, column
@@ -70,10 +71,7 @@ def _check_shape(chip: Chip) -> None:
     _demand(not unknown, chip.name, f"virtual kinds {unknown} are unknown")
     missing = [name for name in chip.selectors if name not in chip.main + chip.preprocessed]
     _demand(not missing, chip.name, f"selectors {missing} are no columns")
-    used = {c for constraint in chip.constraints for c in columns_of(constraint.expr)}
-    for interaction in chip.interactions:
-        for expr in (interaction.multiplicity, *interaction.message):
-            used |= columns_of(expr)
+    used = {node.a for node in chip.lower().nodes if node.op == Op.COLUMN}
     idle = [name for number, name in enumerate(names) if number not in used]
     _demand(not idle, chip.name, f"columns {idle} occur nowhere")
 

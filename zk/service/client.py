@@ -22,6 +22,7 @@ _STDERR_KEPT = 4096
 
 @dataclass(slots=True)
 class _Pending:
+    process: asyncio.subprocess.Process
     future: asyncio.Future[ProveResult]
     on_progress: OnProgress | None
 
@@ -37,7 +38,7 @@ class ProverClient:
     def __init__(self, command: Sequence[str] = WORKER_COMMAND) -> None:
         self._command = tuple(command)
         self._process: asyncio.subprocess.Process | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
         self._pending: dict[int, _Pending] = {}
         self._next_id = 1
         self._stderr = b""
@@ -56,7 +57,7 @@ class ProverClient:
         """Waits for the proof. Raises WorkerError; its `kind` is the type of the error in the worker."""
         process = await self._started()
         identity, self._next_id = self._next_id, self._next_id + 1
-        pending = _Pending(asyncio.get_running_loop().create_future(), on_progress)
+        pending = _Pending(process, asyncio.get_running_loop().create_future(), on_progress)
         self._pending[identity] = pending
         try:
             request = json.dumps({"id": identity, **job.to_message()}).encode() + b"\n"
@@ -86,17 +87,15 @@ class ProverClient:
                     stderr=asyncio.subprocess.PIPE,
                     limit=LINE_BYTES_MAX,
                 )
-                self._tasks = [
-                    asyncio.create_task(self._read_replies(self._process)),
-                    asyncio.create_task(self._read_errors(self._process)),
-                ]
+                for reader in (self._read_replies(self._process), self._read_errors(self._process)):
+                    task = asyncio.create_task(reader)
+                    self._tasks.add(task)
+                    task.add_done_callback(self._tasks.discard)
             return self._process
 
     async def _stop(self, *, force: bool) -> None:
         process, self._process = self._process, None
-        if process is None:
-            return
-        if process.returncode is None:
+        if process is not None and process.returncode is None:
             assert process.stdin is not None
             process.stdin.close()
             if force:
@@ -114,11 +113,13 @@ class ProverClient:
             while line := await process.stdout.readline():
                 self._dispatch(json.loads(line))
         except (ValueError, WorkerError) as error:
-            self._fail_all(WorkerError(f"the worker sent a malformed reply: {error}", kind="ProtocolError"))
+            if self._process is process:
+                self._process = None  # the next call starts another one
+            self._fail_calls(process, WorkerError(f"the worker sent a malformed reply: {error}", kind="ProtocolError"))
             _kill(process)
         code = await process.wait()
         said = self._stderr.decode(errors="replace").strip()
-        self._fail_all(WorkerError(f"the worker ended with status {code}" + (f": {said}" if said else "")))
+        self._fail_calls(process, WorkerError(f"the worker ended with status {code}" + (f": {said}" if said else "")))
 
     async def _read_errors(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr is not None
@@ -138,9 +139,9 @@ class ProverClient:
         else:
             pending.future.set_result(ProveResult.from_message(message["result"]))
 
-    def _fail_all(self, error: WorkerError) -> None:
+    def _fail_calls(self, process: asyncio.subprocess.Process, error: WorkerError) -> None:
         for pending in self._pending.values():
-            if not pending.future.done():
+            if pending.process is process and not pending.future.done():
                 pending.future.set_exception(error)
 
 
