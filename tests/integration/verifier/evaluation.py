@@ -80,7 +80,7 @@ class Evaluation:
         """The value that the evaluators at these addresses give."""
         data, total = self.calldata(), Ext.of(0)
         for address in reversed(addresses):
-            answer = bytes(web3.eth.call({"to": address, "data": data, "gas": CALL_GAS}))  # type: ignore[typeddict-item]
+            answer = bytes(web3.eth.call({"to": address, "data": data, "gas": CALL_GAS}))
             data = answer[:32] + data[32:]
             total = total + unpack(int.from_bytes(answer[32:64], "big"))
         accumulator = unpack(int.from_bytes(data[:32], "big"))
