@@ -179,10 +179,13 @@ void bind_hashing(nb::module_& module) {
         permute(state.data());
         return state;
     });
-    module.def("absorb", [](u32 tag, const nb::bytes& data, u32 domain) {
-        return digest_bytes(absorb(static_cast<HashTag>(tag), reinterpret_cast<const u8*>(to_words(data).data()),
-                                   static_cast<u32>(data.size()), domain));
-    });
+    module.def(
+        "absorb",
+        [](u32 tag, const nb::bytes& data, u32 domain) {
+            return digest_bytes(absorb(static_cast<HashTag>(tag), reinterpret_cast<const u8*>(to_words(data).data()),
+                                       static_cast<u32>(data.size()), domain));
+        },
+        nb::arg("tag"), nb::arg("data"), nb::arg("domain") = 0);
     module.def("node", [](const nb::bytes& left, const nb::bytes& right) {
         return digest_bytes(hash_node(to_digest(left), to_digest(right)));
     });
