@@ -117,6 +117,17 @@ def model_of(guest: GuestProgram, hints: Sequence[int] = ()) -> Model:
 
 
 def random_program(rng: random.Random, length: int) -> GuestProgram:
+    """The instructions of `random_words`, then the end of a program."""
+    words = random_words(rng, length)
+    return program(words + finish(rng.choice(EDGES)), random_data(rng))
+
+
+def random_data(rng: random.Random) -> list[int]:
+    """Data words for a random program."""
+    return [_operand(rng) for _ in range(DATA_WORDS)]
+
+
+def random_words(rng: random.Random, length: int) -> list[int]:
     """All instructions on edge and random operands in shared registers; jumps go forward. Base registers: x30 data, x31 zero."""
     words: list[int] = []
     for register in range(1, 16):
@@ -124,7 +135,7 @@ def random_program(rng: random.Random, length: int) -> GuestProgram:
     words += constant(30, DATA) + constant(31, ZERO_BASE + 4 * rng.randrange(4096))
     for _ in range(length):
         words += _random_instruction(rng)
-    return program(words + finish(rng.choice(EDGES)), [_operand(rng) for _ in range(DATA_WORDS)])
+    return words
 
 
 def _operand(rng: random.Random) -> int:
