@@ -214,11 +214,16 @@ class Exchange:
             except ExchangeError as error:
                 self._log.warning("requests unavailable", error_type=type(error).__name__)
                 requests = []
-            if requests:
-                commands = [read_request(request) for request in requests]
-                await self.writer.call(lambda now_ms, c=commands: self.writer.sequencer.submit_l1(c, now_ms))  # type: ignore[misc]
-                self._log.info("requests taken", count=len(requests))
+            await self._take_requests(requests)
             await asyncio.sleep(self.settings.l1_poll_ms / 1000)
+
+    async def _take_requests(self, requests: list[Request]) -> None:
+        """One batch per turn of the writer, so that a long backlog neither blocks trading nor bursts a journal group."""
+        step = self.settings.batch_l1_requests_max
+        for start in range(0, len(requests), step):
+            commands = [read_request(request) for request in requests[start : start + step]]
+            await self.writer.call(lambda now_ms, c=commands: self.writer.sequencer.submit_l1(c, now_ms))  # type: ignore[misc]
+            self._log.info("requests taken", count=len(commands))
 
     # ---- operations
 
@@ -285,6 +290,13 @@ class Exchange:
             "root": "0x" + self.writer.sequencer.root.hex(),
             "threads": threading.active_count(),
         }
+
+    def unready_reasons(self) -> list[str]:
+        """Why orders would be refused now; empty when the exchange is ready."""
+        reasons = [] if self.writer.mode == "normal" else [self.writer.mode]
+        if not self.writer.sequencer.has_fresh_prices(self._clock()):
+            reasons.append("no fresh index price")
+        return reasons
 
     def meta(self) -> dict[str, Any]:
         """The body of `/v1/meta`."""

@@ -24,8 +24,7 @@ def make_router(exchange: Exchange) -> APIRouter:
 
     @router.get("/health/ready")
     async def ready() -> JSONResponse:
-        mode = exchange.writer.mode
-        reasons = [] if mode == "normal" else [mode]
+        reasons = exchange.unready_reasons()
         return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
 
     @router.get("/health")

@@ -13,6 +13,7 @@ from exchange.errors import Refusal
 from exchange.logs import get_logger
 from exchange.oracle.sources import PriceSource
 
+RETRY_MS = 50
 SetPrice = Callable[[int, int], Awaitable[None]]
 
 
@@ -31,9 +32,13 @@ class Feeder:
     async def run(self) -> None:
         """Until cancelled; a refused price is logged and the next one tried."""
         while True:
+            is_taken = True
             for market, price_fine in sorted(self._source.quotes(self._clock()).items()):
                 try:
                     await self._set_price(market, price_fine)
                 except Refusal as refusal:
-                    self._log.warning("price refused", code=refusal.code)
-            await asyncio.sleep(self._interval_ms * random.uniform(0.5, 1.5) / 1000)
+                    is_taken = False
+                    if refusal.code != "UNKNOWN_MARKET":  # the market's request may still be on its way
+                        self._log.warning("price refused", code=refusal.code)
+            pause_ms = self._interval_ms * random.uniform(0.5, 1.5) if is_taken else RETRY_MS
+            await asyncio.sleep(pause_ms / 1000)

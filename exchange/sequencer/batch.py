@@ -60,7 +60,7 @@ class BatchPolicy:
     """When the sequencer closes a batch. Times in ms, cycles are an estimate of the guest's work."""
 
     commands_max: int = 250
-    cycles_max: int = 3_200_000
+    cycles_max: int = 2_300_000  # about 110 M cells, measured 48 cells a cycle; the bound is 133 M (decision 23)
     time_ms_max: int = 25_000
     idle_ms_max: int = 5_000
     l1_requests_max: int = 32

@@ -178,6 +178,11 @@ class Sequencer:
             raise Refusal("PRICE_INVALID", f"expected 1..{limit}, found {price_fine}")
         self._prices[market] = (price_fine, now_ms)
 
+    def has_fresh_prices(self, now_ms: int) -> bool:
+        """True when every market has a price young enough to enter the next OracleRound."""
+        oldest_ms = now_ms - self._policy.price_age_ms_max
+        return all(self._prices.get(m, (0, -1))[1] >= oldest_ms for m in range(self.system.market_count))
+
     def tick(self, now_ms: int) -> None:
         """Time passes: prices, funding, expiries, liquidations, and the batch's end."""
         if self._batch is None:

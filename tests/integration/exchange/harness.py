@@ -166,11 +166,11 @@ class Client:
 
 
 async def wait_for_market(port: int) -> Frame:
-    """Wait until the genesis requests have become commands."""
-    async with httpx.AsyncClient() as http, asyncio.timeout(WAIT_SECONDS):
+    """Wait until the genesis requests have become commands and every market has a price."""
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http, asyncio.timeout(WAIT_SECONDS):
         while True:
-            meta = (await http.get(f"http://127.0.0.1:{port}/v1/meta")).json()
-            if meta["markets"]:
+            meta = (await http.get("/v1/meta")).json()
+            if meta["markets"] and (await http.get("/health/ready")).status_code == 200:
                 return dict(meta)
             await asyncio.sleep(0.02)
 

@@ -334,3 +334,11 @@ def test_replay_notices_missing_altered_and_misnumbered_commands() -> None:
         with pytest.raises(ReplayMismatch):
             for record in bad:
                 sequencer.replay(record)
+
+
+def test_prices_are_fresh_only_while_every_market_has_a_young_one() -> None:
+    sequencer, _, now_ms = running()
+    assert not sequencer.has_fresh_prices(now_ms + 10_000)
+    sequencer.set_price(0, PRICE_FINE, now_ms)
+    assert sequencer.has_fresh_prices(now_ms + 5_000)
+    assert not sequencer.has_fresh_prices(now_ms + 5_001)
