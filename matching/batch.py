@@ -9,7 +9,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from matching import _core  # type: ignore[attr-defined]
 from matching.codec import L1_KINDS
 from matching.engine import Witness
-from matching.errors import MatchingError
+from matching.errors import BatchRefused, HaltReason
 
 PUBLIC_INPUT_BYTES = 492
 _PACKAGE = Path(__file__).resolve().parent
@@ -28,27 +27,6 @@ GUEST_INCLUDE = (
     _PACKAGE / "core" / "platform" / "guest",
     _PACKAGE / "core" / "platform" / "replay",
 )
-
-
-class HaltReason(IntEnum):
-    """Exit codes of the batch guest."""
-
-    OPENING_ROOT = 1  # the pages do not belong to the opening root
-    MISSING_PAGE = 2  # a page that the witness lacks
-    PAGE_FORM = 3  # pages out of order, or a page with an impossible field
-    COMMAND = 4  # a command of impossible form, or one that halts the engine
-    BATCH_FORM = 5  # not one whole batch
-    CAPACITY = 6  # more pages or withdrawals than the program holds
-    CONTRADICTION = 7  # the state contradicts itself
-    HINTS = 100  # hints missing or left over (host only)
-
-
-class BatchRefused(MatchingError):
-    """The batch program halts on this input; `reason` says where."""
-
-    def __init__(self, reason: HaltReason) -> None:
-        super().__init__(f"the batch program halts: {reason.name}")
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,8 @@ class Engine:
     def apply(self, command: bytes) -> bytes:
         """Applies one command and returns its events, concatenated; the last is CommandDone with the command's code.
 
-        Raises CoreHalted(code), and changes nothing, for the codes that only a faulty sequencer causes (rules 4.3).
+        Raises CoreHalted(code), and changes nothing, for the codes that only a faulty sequencer causes (rules 4.3);
+        InvariantViolation when the state contradicts itself: the engine is then of no further use.
         """
         events: bytes = self._core.apply(command)
         return events

@@ -30,6 +30,21 @@ namespace {
     throw nb::python_error();
 }
 
+[[noreturn]] void raise_contradiction(const host::StateContradiction& contradiction) {
+    nb::object type = nb::module_::import_("matching.errors").attr("InvariantViolation");
+    nb::object error = type("state", contradiction.what());
+    PyErr_SetObject(type.ptr(), error.ptr());
+    throw nb::python_error();
+}
+
+Result apply_checked(HostEngine& engine, const u8* bytes, size_t size) {
+    try {
+        return engine.apply(bytes, size);
+    } catch (const host::StateContradiction& contradiction) {
+        raise_contradiction(contradiction);
+    }
+}
+
 const u8* bytes_of(const nb::bytes& data) { return reinterpret_cast<const u8*>(data.c_str()); }
 
 nb::bytes to_bytes(const void* data, size_t size) { return nb::bytes(static_cast<const char*>(data), size); }
@@ -54,7 +69,7 @@ nb::bytes take_events(HostEngine& engine) {
 }
 
 nb::bytes apply_one(HostEngine& engine, const nb::bytes& command) {
-    Result result = engine.apply(bytes_of(command), command.size());
+    Result result = apply_checked(engine, bytes_of(command), command.size());
     if (result.is_halt) raise_halted(result.code, "");
     return take_events(engine);
 }
@@ -73,7 +88,7 @@ std::pair<size_t, nb::bytes> apply_many(HostEngine& engine, const nb::bytes& com
     size_t size = commands.size(), count = 0;
     for (size_t at = 0; at < size; ++count) {
         size_t length = command_length(bytes + at, size - at);
-        Result result = length == 0 ? Result{Code::Malformed, true} : engine.apply(bytes + at, length);
+        Result result = length == 0 ? Result{Code::Malformed, true} : apply_checked(engine, bytes + at, length);
         if (result.is_halt) {
             engine.live().clear_events();
             raise_halted(result.code, "command " + std::to_string(count));

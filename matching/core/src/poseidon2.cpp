@@ -49,6 +49,13 @@ constexpr u32 kDiagonal[16] = {2063597573, 33554430,   67108860,   16777215,  10
     return reduced < high ? reduced : high;
 }
 
+// A sum of 16 elements: below 2^35; 2^31 = 2^24 - 1 mod p.
+[[gnu::always_inline]] inline u32 reduce(u64 x) {
+    u64 folded = (x & 0x7FFFFFFF) + (x >> 31) * 0x00FFFFFF;  // below 2^31 + 2^28
+    u32 low = static_cast<u32>(folded);
+    return low >= kPrime ? low - kPrime : low;
+}
+
 [[gnu::always_inline]] inline u32 cube(u32 x) { return multiply(multiply(x, x), x); }
 
 // [[2,3,1,1],[1,2,3,1],[1,1,2,3],[3,1,1,2]] on each four lanes, then the column sums over the four blocks.
@@ -75,8 +82,10 @@ constexpr u32 kDiagonal[16] = {2063597573, 33554430,   67108860,   16777215,  10
 // y_i = sum + d_i * x_i.
 [[gnu::always_inline]] inline void partial_round(u32* s, u32 constant) {
     s[0] = cube(add(s[0], constant));
-    u32 sum = s[0];
-    for (int i = 1; i < 16; ++i) sum = add(sum, s[i]);
+    // s[1..16) do not wait for the cube, so their sum comes first, as a tree.
+    u64 wide = (u64{s[1]} + s[2]) + (u64{s[3]} + s[4]) + ((u64{s[5]} + s[6]) + (u64{s[7]} + s[8])) +
+               ((u64{s[9]} + s[10]) + (u64{s[11]} + s[12])) + ((u64{s[13]} + s[14]) + s[15]);
+    u32 sum = add(reduce(wide), s[0]);
     for (int i = 0; i < 16; ++i) s[i] = add(sum, multiply(kDiagonal[i], s[i]));
 }
 

@@ -11,15 +11,7 @@ from exchange.settlement.header import BatchHeader
 from exchange.settlement.requests import Request
 from exchange.settlement.withdrawal_tree import Withdrawal, WithdrawalTree
 from matching import _core
-from matching.batch import (
-    BatchInput,
-    BatchRefused,
-    HaltReason,
-    build_batch_input,
-    encode_hints,
-    is_from_queue,
-    run_batch,
-)
+from matching.batch import BatchInput, build_batch_input, encode_hints, is_from_queue, run_batch
 from matching.codec import (
     CommandKind,
     Deposit,
@@ -30,6 +22,7 @@ from matching.codec import (
     decode_command,
     decode_events,
 )
+from matching.errors import BatchRefused, HaltReason
 from matching.spec.machine import Model
 from tests.integration.batch.recorded import CHAIN_ID, EXCHANGE, BatchPlayer, RecordedBatch
 from tests.spec.venue import FEE_OWNER, FUND_OWNER

@@ -6,9 +6,10 @@ import struct
 
 import pytest
 
-from matching.batch import BatchInput, BatchRefused, HaltReason, encode_hints, run_batch
+from matching.batch import BatchInput, encode_hints, run_batch
 from matching.codec import AccountHeader, Arena, BatchClose, CancelItem, CancelOrders, Command, OrderAccepted
 from matching.engine import Witness
+from matching.errors import BatchRefused, HaltReason, InvariantViolation
 from tests.integration.batch.recorded import CHAIN_ID, EXCHANGE, BatchPlayer, RecordedBatch
 from tests.spec.venue import BUY, POST_ONLY, bodies
 
@@ -165,7 +166,7 @@ def test_a_state_that_contradicts_itself_stops_engine_and_guest() -> None:
     player.start()
     body = CancelOrders([CancelItem.by_order_id(0, placed.order_id)])
     cancel = Command(player.venue.seq + 1, body, account=account, nonce=player.venue.now + 99).encode()
-    with pytest.raises(RuntimeError, match="contradicts"):
+    with pytest.raises(InvariantViolation, match="contradicts"):
         player.machine.apply(cancel)
     commands = [*player.machine.commands, cancel, Command(player.venue.seq + 2, BatchClose()).encode()]
     hints = encode_hints(player.machine.engine.take_witness(), commands, [], CHAIN_ID, EXCHANGE)

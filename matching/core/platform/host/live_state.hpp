@@ -10,6 +10,12 @@ namespace matching::host {
 
 inline constexpr size_t kEventBytesMax = size_t{1} << 32;
 
+// Thrown where the rules meet a state that they cannot have made; the command is half applied.
+class StateContradiction : public std::logic_error {
+  public:
+    using std::logic_error::logic_error;
+};
+
 class LiveState {
   public:
     static constexpr bool kEmitsEvents = true;
@@ -42,7 +48,7 @@ class LiveState {
         return out;
     }
     void note_withdrawal(u64, const Address&, u64) {}
-    [[noreturn]] void fail() const { throw std::logic_error("the state contradicts itself"); }
+    [[noreturn]] void fail() const { throw StateContradiction("the state contradicts itself"); }
 
     [[nodiscard]] const u8* event_data() const { return events_.data(); }
     [[nodiscard]] size_t event_bytes() const { return event_bytes_; }
