@@ -19,20 +19,22 @@ using namespace blindbook::BLINDBOOK_ISA;
 
 _ENTRIES = """
 extern "C" void interactions(const u32* columns, const u32* constants, u32* p, u32* q) {
-    for (usize lane = 0; lane < BLOCK; lane += Lanes::width) interaction_rows(columns + lane, constants, p + lane, q + lane);
+    for_lanes([&](usize lane) { interaction_rows(columns + lane, constants, p + lane, q + lane); });
 }
 
 extern "C" void constraints_base(const u32* columns, const u32* weights, u32* sum) {
-    for (usize lane = 0; lane < BLOCK; lane += Lanes::width) constraint_rows(columns + lane, weights, sum + lane);
+    constraint_sum<BaseRows>(columns, weights, sum);
+}
+
+extern "C" void constraints_extension(const u32* columns, const u32* weights, u32* sum) {
+    constraint_sum<ExtensionRows>(columns, weights, sum);
 }
 """
 
 
 def print_chip(program: ChipProgram) -> str:
     """The source of the row evaluators of a chip."""
-    return "\n".join(
-        [_PROLOGUE, _interactions(program), _base_constraints(program), _ENTRIES, _extension_constraints(program)]
-    )
+    return "\n".join([_PROLOGUE, _interactions(program), _constraints(program), _ENTRIES])
 
 
 def needed_nodes(program: ChipProgram, roots: Sequence[int]) -> list[int]:
@@ -84,7 +86,7 @@ def _montgomery(value: int) -> str:
     return f"{(value << 32) % P}u"
 
 
-# ---- base values: one register per node --------------------------------------------------------------------------------------
+# ---- interactions: base values, one register per node ------------------------------------------------------------------------
 
 _SYMBOLS = {Op.ADD: "+", Op.SUB: "-", Op.MUL: "*"}
 
@@ -105,34 +107,18 @@ def _interactions(program: ChipProgram) -> str:
     lines = [_base_node(program, number) for number in needed_nodes(program, roots)]
     for index, interaction in enumerate(program.interactions):
         lines.append(f"    n{interaction.multiplicity}.store(p + {index * BLOCK});")
-        lines.append("    {")
-        lines.append("        MixedSum<Lanes> sum;")
-        for power, entry in enumerate(interaction.message, start=1):
-            lines.append(f"        sum.add(ConstantSplit(constants + {5 * power}).s, Lanes::split(n{entry}));")
-            if power % 2 == 0 or power == len(interaction.message):
-                lines.append("        sum.shrink();")
-        lines.append("        Ext<Lanes> value = sum.value() + Ext<Lanes>::broadcast(Element::load(constants, 1));")
-        lines.append(f"        value.c[0] = value.c[0] + constant({_montgomery(interaction.bus)});")
-        lines.append(f"        value.store(q + {index * EXT_BLOCK}, BLOCK);")
-        lines.append("    }")
-    signature = "static inline void interaction_rows(const u32* columns, const u32* constants, u32* p, u32* q) {"
-    return "\n".join([signature, *lines, "}", ""])
+        lines += [f"    n{entry}.store(message + {k * BLOCK});" for k, entry in enumerate(interaction.message)]
+        count, bus = len(interaction.message), _montgomery(interaction.bus)
+        lines.append(f"    fingerprint(message, {count}, constants, {bus}, q + {index * EXT_BLOCK});")
+    longest = max((len(i.message) for i in program.interactions), default=1)
+    head = [
+        "static inline void interaction_rows(const u32* columns, const u32* constants, u32* p, u32* q) {",
+        f"    alignas(64) u32 message[{longest * BLOCK}];",
+    ]
+    return "\n".join([*head, *lines, "}", ""])
 
 
-def _base_constraints(program: ChipProgram) -> str:
-    lines = ["    MixedSum<Lanes> sum;"]
-    added = 0
-    for number, uses in _with_constraints(program):
-        lines.append(_base_node(program, number))
-        for index in uses:
-            lines.append(f"    sum.add(ConstantSplit(weights + {5 * index}).s, Lanes::split(n{number}));")
-            added += 1
-            if added % 2 == 0:
-                lines.append("    sum.shrink();")
-    lines.append("    sum.shrink();")
-    lines.append("    sum.value().store(sum_out, BLOCK);")
-    signature = "static inline void constraint_rows(const u32* columns, const u32* weights, u32* sum_out) {"
-    return "\n".join([signature, *lines, "}", ""])
+# ---- constraints: values of either kind in slots of memory, freed after their last use ---------------------------------------
 
 
 def _with_constraints(program: ChipProgram) -> Iterator[tuple[int, list[int]]]:
@@ -144,10 +130,7 @@ def _with_constraints(program: ChipProgram) -> Iterator[tuple[int, list[int]]]:
         yield number, uses.get(number, [])
 
 
-# ---- extension values: slots in memory, freed after their last use -----------------------------------------------------------
-
-
-def _extension_constraints(program: ChipProgram) -> str:
+def _constraints(program: ChipProgram) -> str:
     order = list(_with_constraints(program))
     last_use = {number: number for number, _ in order}
     for number, _ in order:
@@ -156,21 +139,22 @@ def _extension_constraints(program: ChipProgram) -> str:
     slots = _Slots()
     lines = []
     for number, uses in order:
-        lines += _extension_node(program, number, slots)
+        lines += _operation(program, number, slots)
         lines += [_accumulation(program, number, index, slots) for index in uses]
         for operand in {*operands(program.nodes[number]), number}:
             if last_use[operand] == number:
                 slots.free(operand)
     head = [
-        'extern "C" void constraints_extension(const u32* columns, const u32* weights, u32* sum) {',
-        f"    alignas(64) u32 slots[{max(slots.count, 1) * EXT_BLOCK}];",
+        "template <class T>",
+        "static void constraint_sum(const u32* columns, const u32* weights, u32* sum) {",
+        f"    alignas(64) u32 slots[{max(slots.count, 1)} * T::words];",
         f"    for (usize i = 0; i < {EXT_BLOCK}; ++i) sum[i] = 0;",
     ]
-    return "\n".join([*head, *lines, "}", ""])
+    return "\n".join([*head, *lines, "}"])
 
 
 class _Slots:
-    """Places of extension values in the scratch array."""
+    """Places of values in the scratch array."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -178,6 +162,7 @@ class _Slots:
         self._of: dict[int, int] = {}
 
     def take(self, number: int) -> str:
+        """A place for the value of a node."""
         if not self._free:
             self._free.append(self.count)
             self.count += 1
@@ -185,14 +170,16 @@ class _Slots:
         return self.place(number)
 
     def place(self, number: int) -> str:
-        return f"slots + {self._of[number] * EXT_BLOCK}"
+        """The place of a node's value."""
+        return f"slots + {self._of[number]} * T::words"
 
     def free(self, number: int) -> None:
+        """Gives the place of a node back, if it has one."""
         if number in self._of:
             self._free.append(self._of.pop(number))
 
 
-def _extension_node(program: ChipProgram, number: int, slots: _Slots) -> list[str]:
+def _operation(program: ChipProgram, number: int, slots: _Slots) -> list[str]:
     node = program.nodes[number]
     if node.op in (Op.CONST, Op.COLUMN):
         return []  # constants go into the operations, columns are read in place
@@ -201,27 +188,27 @@ def _extension_node(program: ChipProgram, number: int, slots: _Slots) -> list[st
     if left.op == Op.CONST and right.op == Op.CONST:
         raise ValueError(f"chip {program.name}: an operation on two constants")
     if node.op == Op.MUL and left.op == Op.CONST:
-        call = f"ext_scale({{to}}, {b}, {_montgomery(left.a)})"
+        call = f"T::scale({{to}}, {b}, {_montgomery(left.a)})"
     elif node.op == Op.MUL and right.op == Op.CONST:
-        call = f"ext_scale({{to}}, {a}, {_montgomery(right.a)})"
+        call = f"T::scale({{to}}, {a}, {_montgomery(right.a)})"
     elif node.op == Op.ADD and left.op == Op.CONST:
-        call = f"ext_add_constant({{to}}, {b}, {_montgomery(left.a)})"
+        call = f"T::add_constant({{to}}, {b}, {_montgomery(left.a)})"
     elif node.op == Op.ADD and right.op == Op.CONST:
-        call = f"ext_add_constant({{to}}, {a}, {_montgomery(right.a)})"
+        call = f"T::add_constant({{to}}, {a}, {_montgomery(right.a)})"
     elif node.op == Op.SUB and left.op == Op.CONST:
-        call = f"ext_subtract_from({{to}}, {_montgomery(left.a)}, {b})"
+        call = f"T::subtract_from({{to}}, {_montgomery(left.a)}, {b})"
     elif node.op == Op.SUB and right.op == Op.CONST:
-        call = f"ext_add_constant({{to}}, {a}, {_montgomery(-right.a)})"
+        call = f"T::add_constant({{to}}, {a}, {_montgomery(-right.a)})"
     else:
-        name = {Op.ADD: "ext_add", Op.SUB: "ext_sub", Op.MUL: "ext_mul"}[node.op]
-        call = f"{name}({{to}}, {a}, {b})"
+        name = {Op.ADD: "add", Op.SUB: "subtract", Op.MUL: "multiply"}[node.op]
+        call = f"T::{name}({{to}}, {a}, {b})"
     return [f"    {call.format(to=slots.take(number))};"]
 
 
 def _place(program: ChipProgram, number: int, slots: _Slots) -> str:
     node = program.nodes[number]
     if node.op == Op.COLUMN:
-        return f"columns + {node.a * EXT_BLOCK}"
+        return f"columns + {node.a} * T::words"
     return "" if node.op == Op.CONST else slots.place(number)
 
 
@@ -229,5 +216,5 @@ def _accumulation(program: ChipProgram, number: int, index: int, slots: _Slots) 
     node = program.nodes[number]
     weight = f"weights + {5 * index}"
     if node.op == Op.CONST:
-        return f"    ext_accumulate_constant(sum, {_montgomery(node.a)}, {weight});"
-    return f"    ext_accumulate(sum, {_place(program, number, slots)}, {weight});"
+        return f"    accumulate_constant(sum, {_montgomery(node.a)}, {weight});"
+    return f"    T::accumulate(sum, {_place(program, number, slots)}, {weight});"

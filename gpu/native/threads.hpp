@@ -37,6 +37,9 @@ class Buffer {
 
   private:
     struct Deleter {
+        usize block_bytes;  // of a large block, which may be kept for later buffers
+        Deleter() : block_bytes(0) {}
+        explicit Deleter(usize bytes) : block_bytes(bytes) {}
         void operator()(u32* data) const;
     };
     std::unique_ptr<u32, Deleter> data_;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -79,32 +80,50 @@ class _Program:
         return self._pick([self.affine(), self._pick(self.columns), self._pick(self.constants)])
 
 
-def random_chip(
-    seed: int,
-    log_height: int,
-    main: int = 5,
-    preprocessed: int = 1,
-    virtual: int = 1,
-    constraints: int = 4,
-    interactions: int = 3,
-) -> TestChip:
-    """A chip with random constraints (degree <= 3) and interactions on random columns; nothing is satisfied."""
-    rng = np.random.default_rng(seed)
-    total = main + preprocessed + virtual
-    builder = _Program(rng, total)
-    numbers = [builder.cubic() for _ in range(constraints)]
-    if constraints > 2:
+@dataclass(frozen=True)
+class Kind:
+    """Sizes of a random program."""
+
+    main: int
+    preprocessed: int
+    virtual: int
+    constraints: int
+    interactions: int
+
+
+# Few programs, because each is compiled for each instruction set.
+KINDS = {
+    "full": Kind(5, 1, 1, 4, 3),
+    "main columns only": Kind(3, 0, 0, 2, 1),
+    "no constraints": Kind(2, 1, 0, 0, 2),
+    "no interactions": Kind(3, 0, 1, 7, 0),
+}
+
+
+@cache
+def random_program(name: str) -> ChipProgram:
+    """A program with random constraints (degree <= 3) and interactions."""
+    kind = KINDS[name]
+    rng = np.random.default_rng(len(name))
+    builder = _Program(rng, kind.main + kind.preprocessed + kind.virtual)
+    numbers = [builder.cubic() for _ in range(kind.constraints)]
+    if kind.constraints > 3:
         numbers[1] = numbers[0]  # one node may be two constraints
+        numbers[2] = builder.constants[2]  # and a constant may be one
+    lengths = [1, 15, 4]
     uses = tuple(
-        InteractionProgram(
-            int(rng.integers(1, 64)), builder.entry(), tuple(builder.entry() for _ in range(int(rng.integers(1, 16))))
-        )
-        for _ in range(interactions)
+        InteractionProgram(int(rng.integers(1, 64)), builder.entry(), tuple(builder.entry() for _ in range(lengths[i])))
+        for i in range(kind.interactions)
     )
-    program = ChipProgram(
-        f"random{seed}", main, preprocessed, ("IDX",) * virtual, tuple(builder.nodes), tuple(numbers), uses
-    )
-    columns = rng.integers(0, P, (total, 1 << log_height), dtype=np.uint32)
+    virtual = ("IDX",) * kind.virtual
+    return ChipProgram(name, kind.main, kind.preprocessed, virtual, tuple(builder.nodes), tuple(numbers), uses)
+
+
+def random_chip(name: str, log_height: int) -> TestChip:
+    """A program of KINDS on random columns; nothing is satisfied."""
+    program = random_program(name)
+    rng = np.random.default_rng([len(name), log_height])
+    columns = rng.integers(0, P, (program.column_count, 1 << log_height), dtype=np.uint32)
     columns[0, :3] = [0, 1, P - 1]
     return TestChip(program, columns, log_height)
 

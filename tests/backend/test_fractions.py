@@ -10,13 +10,14 @@ from gpu.reference import ReferenceDevice
 
 from .machines import TestChip, random_chip, random_values
 
+FULL, MAIN, TABLE = "full", "main columns only", "no constraints"
 MACHINES = {
-    "one chip of 16 rows": [random_chip(1, 4, interactions=1)],
-    "full tree": [random_chip(2, 5, interactions=2)],
-    "tree of 1024 leaves": [random_chip(3, 8, interactions=3), random_chip(4, 4, interactions=5)],
-    "tree of 4096 leaves": [random_chip(5, 10, interactions=2), random_chip(6, 7, interactions=1, preprocessed=0)],
-    "unused upper chunks": [random_chip(7, 12, interactions=2), random_chip(8, 4, interactions=3, virtual=0)],
-    "half used": [random_chip(9, 11, interactions=3), random_chip(10, 9, interactions=2, constraints=0)],
+    "one chip of 16 rows": [random_chip(MAIN, 4)],
+    "full tree": [random_chip(TABLE, 5)],
+    "tree of 1024 leaves": [random_chip(FULL, 8), random_chip(TABLE, 4), random_chip(MAIN, 4)],
+    "tree of 4096 leaves": [random_chip(TABLE, 10), random_chip(FULL, 7), random_chip("no interactions", 5)],
+    "unused upper chunks": [random_chip(TABLE, 12), random_chip(FULL, 4)],
+    "half used": [random_chip(FULL, 11), random_chip(TABLE, 9)],
 }
 
 

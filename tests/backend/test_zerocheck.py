@@ -11,11 +11,12 @@ from gpu.reference import ReferenceDevice
 
 from .machines import TestChip, random_chip, random_values
 
+FULL, MAIN, TABLE, PLAIN = "full", "main columns only", "no constraints", "no interactions"
 MACHINES = {
-    "one chip of 16 rows": [random_chip(21, 4)],
-    "heights on both sides of a block": [random_chip(22, 6), random_chip(23, 5, virtual=0), random_chip(24, 4)],
-    "no constraints, no interactions": [random_chip(25, 7, constraints=0), random_chip(26, 6, interactions=0)],
-    "several chunks": [random_chip(27, 11, constraints=7), random_chip(28, 9, main=1, preprocessed=0, virtual=0)],
+    "one chip of 16 rows": [random_chip(FULL, 4)],
+    "heights on both sides of a block": [random_chip(MAIN, 6), random_chip(FULL, 5), random_chip(PLAIN, 4)],
+    "no constraints, no interactions": [random_chip(TABLE, 7), random_chip(PLAIN, 6)],
+    "several chunks": [random_chip(FULL, 11), random_chip(TABLE, 9), random_chip(MAIN, 4)],
 }
 
 
@@ -53,7 +54,7 @@ def test_variables_above_every_chip_have_zero_messages(native: CpuDevice) -> Non
 
 
 def test_wrong_number_of_weights_is_refused(native: CpuDevice) -> None:
-    chip = random_chip(21, 4)
+    chip = random_chip(FULL, 4)
     one: ExtValue = (1, 0, 0, 0, 0)
     point = random_values(6, 4)
     with pytest.raises(TensorError, match="expected 3 weights, found 2"):
@@ -63,7 +64,7 @@ def test_wrong_number_of_weights_is_refused(native: CpuDevice) -> None:
 
 
 def test_columns_of_another_shape_are_refused(native: CpuDevice) -> None:
-    chip = random_chip(21, 4)
+    chip = random_chip(FULL, 4)
     wrong = TestChip(chip.program, chip.columns, 5)
     one: ExtValue = (1, 0, 0, 0, 0)
     with pytest.raises(TensorError, match="expected columns of shape"):
