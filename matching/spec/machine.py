@@ -108,7 +108,7 @@ class Model:
     def apply_events(self, command: bytes) -> list[Event]:
         """As `apply`, with the events decoded."""
         decoded, malformed = self._check_halting(command)
-        header = CommandHeader.decode(command[: CommandHeader.SIZE])
+        kind, account = int.from_bytes(command[:2], "little"), int.from_bytes(command[16:20], "little")
         self._chain(command)
         self.state.system.seq += 1
         events: list[Event] = []
@@ -118,9 +118,9 @@ class Model:
                 code, legs_ok = self._process(decoded, events)
             except Refused as refusal:
                 code = refusal.code
-        if header.kind in L1_KINDS and code is not ResultCode.PRIORITY_ORDER:
+        if kind in L1_KINDS and code is not ResultCode.PRIORITY_ORDER:
             self.state.system.priority_done += 1
-        events.append(Event(CommandDone(header.account, legs_ok), code))
+        events.append(Event(CommandDone(account, legs_ok), code))
         self._note_touched()
         stamp = (self.state.system.seq, self.state.system.time_ms)
         return [replace(event, seq=stamp[0], time_ms=stamp[1]) for event in events]
@@ -193,10 +193,18 @@ class Model:
             return ResultCode.MALFORMED
         whole_header = len(data) >= CommandHeader.SIZE + 8 and not any(data[16:48])
         if whole_header and kind in LENIENT_KINDS and error.reason is CodecReason.PADDING:
-            l1_index = int.from_bytes(data[48:56], "little")
-            in_order = l1_index == self.state.system.priority_done
-            return ResultCode.FEE_OR_MARKET_CONFIG if in_order else ResultCode.PRIORITY_ORDER
+            return self._judge_lenient(kind, data[CommandHeader.SIZE :])
         raise CoreHalted(ResultCode.MALFORMED, str(error)) from error
+
+    def _judge_lenient(self, kind: int, body: bytes) -> ResultCode:
+        """Code of a governance request with a reserved byte that is not zero."""
+        l1_index, market = int.from_bytes(body[:8], "little"), int.from_bytes(body[8:10], "little")
+        if l1_index != self.state.system.priority_done:
+            return ResultCode.PRIORITY_ORDER
+        names_market = kind in (CommandKind.UPDATE_MARKET, CommandKind.SET_MARKET_STATUS)
+        if names_market and market >= self.state.system.market_count:
+            return ResultCode.MARKET_UNKNOWN
+        return ResultCode.FEE_OR_MARKET_CONFIG
 
     def _process(self, command: Command, events: list[Event]) -> tuple[ResultCode, int]:
         """Code of the command and number of its legs with code OK."""
