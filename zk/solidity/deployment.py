@@ -6,6 +6,7 @@ with (program_id, tables, opening verifier, evaluators). Nothing of it can be ch
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,6 +35,16 @@ class VerifierDeployment:
     evaluators: tuple[bytes, ...]
     opening_source: str = OPENING_SOURCE
     verifier_source: str = VERIFIER_SOURCE
+
+    def to_json(self) -> str:
+        """The generated part as one JSON object with hexadecimal values: what the exchange reads as a verifier plan."""
+        return json.dumps(
+            {
+                "program_id": self.program_id.hex(),
+                "tables": self.tables.hex(),
+                "evaluators": [code.hex() for code in self.evaluators],
+            }
+        )
 
 
 def deployment(key: VerifyingKey, ranges: Sequence[PublicRange] | None = None) -> VerifierDeployment:
