@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +14,7 @@ from web3 import Web3
 from web3.exceptions import ContractCustomError, ContractLogicError, ContractPanicError
 
 from exchange.settlement.anvil import Anvil
-from exchange.settlement.artifacts import build, error_abis, load
+from exchange.settlement.artifacts import Artifact, build, error_abis, load
 from zk.solidity.assembler import Assembler, init_code
 from zk.solidity.deployment import OPENING_SOURCE, VERIFIER_SOURCE, VerifierDeployment
 
@@ -90,14 +90,21 @@ def local_chain() -> Iterator[Web3]:
         loop.close()
 
 
-def deploy(web3: Web3, deployment: VerifierDeployment) -> DeployedVerifier:
-    """Creates all contracts of a deployment."""
-    _build()
+def deploy(
+    web3: Web3, deployment: VerifierDeployment, artifacts: Mapping[str, Artifact] | None = None
+) -> DeployedVerifier:
+    """Creates all contracts of a deployment; `artifacts` replace the compiled OpeningVerifier and ProofVerifier."""
+    if artifacts is None:
+        _build()
+        artifacts = {
+            "OpeningVerifier": load(deployment.opening_source),
+            "ProofVerifier": load(deployment.verifier_source),
+        }
     gas: dict[str, int] = {}
     tables = create(web3, deployment.tables, "tables", gas)
     evaluators = [create(web3, code, f"evaluator {i}", gas) for i, code in enumerate(deployment.evaluators)]
-    opening = create(web3, load(deployment.opening_source).initcode, "opening", gas)
-    artifact = load(deployment.verifier_source)
+    opening = create(web3, artifacts["OpeningVerifier"].initcode, "opening", gas)
+    artifact = artifacts["ProofVerifier"]
     factory: Any = web3.eth.contract(abi=artifact.abi, bytecode=artifact.initcode)
     creation = factory.constructor(deployment.program_id, tables, opening, evaluators).data_in_transaction
     address = create(web3, bytes.fromhex(creation[2:]), "verifier", gas)
@@ -115,7 +122,7 @@ def measure(web3: Web3, target: str, data: bytes) -> int:
     creation = init_code(_meter())
     meter = create(web3, creation, "meter", {})
     payload = bytes.fromhex(target[2:]).rjust(32, b"\0") + data
-    answer = web3.eth.call({"to": meter, "data": payload, "gas": 10 * CALL_GAS})  # type: ignore[typeddict-item]
+    answer = web3.eth.call({"to": meter, "data": payload, "gas": 10 * CALL_GAS})
     used, success = int.from_bytes(answer[:32], "big"), int.from_bytes(answer[32:64], "big")
     if success != 1:
         raise AssertionError("the measured call failed")
