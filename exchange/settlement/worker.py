@@ -1,7 +1,8 @@
 """The settlement worker: witness, prove, check, submit, follow to finality; every step is stored before the next begins.
 
-Three tasks walk the same table: one prepares and proves, one submits in order, one watches for finality. A restart continues
-from the stored status; a proof is never made twice and a batch never submitted blindly (the contract's progress is read first).
+Four tasks walk the same table: one writes witnesses to disk, one proves, one submits in order, one watches for finality. A
+restart continues from the stored status; a proof is never made twice and a batch never submitted blindly (the contract's
+progress is read first).
 """
 
 from __future__ import annotations
@@ -149,6 +150,7 @@ class SettlementWorker:
         if not self.is_settling:
             return
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._repeat(self._witness_next))
             tasks.create_task(self._repeat(self._prove_next))
             tasks.create_task(self._repeat(self._submit_next))
             tasks.create_task(self._repeat(self._finalise_next))
@@ -161,7 +163,7 @@ class SettlementWorker:
                 raise SettlementFault(f"batch {failed['number']} failed: {failed.get('error')}")
             await asyncio.sleep(self._poll_seconds)
 
-    # ---- the three tasks
+    # ---- the four tasks
 
     async def _repeat(self, step: Callable[[], Awaitable[bool]]) -> None:
         while True:
@@ -171,6 +173,11 @@ class SettlementWorker:
                 self._log.warning("chain unavailable", error_type=type(error).__name__)
                 did_work = False
                 await asyncio.sleep(RETRY_SECONDS)
+            except Exception as error:
+                # Trading must not end because settlement has a bug: say what it was, try again.
+                self._log.error("settlement step failed", kind=step.__name__, error_type=type(error).__name__)
+                did_work = False
+                await asyncio.sleep(RETRY_SECONDS)
             if not did_work:
                 self._changed.clear()
                 # Not wait_for: before Python 3.12 it can swallow a cancellation.
@@ -178,17 +185,23 @@ class SettlementWorker:
                     async with asyncio.timeout(self._poll_seconds):
                         await self._changed.wait()
 
-    async def _prove_next(self) -> bool:
-        record = self._store.first_with(
-            BatchStatus.CLOSED, BatchStatus.WITNESSED, BatchStatus.PROVING, BatchStatus.FAILED
-        )
-        if record is None or record["status"] == BatchStatus.FAILED:
+    async def _witness_next(self) -> bool:
+        """Witnesses go to disk as soon as a batch closes, however far the prover lags."""
+        record = self._store.first_with(BatchStatus.CLOSED)
+        if record is None or record["number"] not in self._waiting:
             return False
         try:
-            if record["status"] == BatchStatus.CLOSED:
-                if record["number"] not in self._waiting:
-                    return False
-                await self._witness(record)
+            await self._witness(record)
+        except SettlementFault as error:
+            self._fail(record, error)
+        return True
+
+    async def _prove_next(self) -> bool:
+        unproved = (BatchStatus.CLOSED, BatchStatus.WITNESSED, BatchStatus.PROVING, BatchStatus.FAILED)
+        record = self._store.first_with(*unproved)
+        if record is None or record["status"] in (BatchStatus.CLOSED, BatchStatus.FAILED):
+            return False
+        try:
             await self._prove(record)
         except SettlementFault as error:
             self._fail(record, error)

@@ -209,7 +209,7 @@ async def test_failed_batch_holds_back_the_later_ones(tmp_path: Path, batches: l
     await harness.run_until(lambda: harness.statuses()[0] == "failed")
     await asyncio.sleep(0.1)
     assert ledger.submissions == 0
-    assert harness.statuses() == ["failed", "closed"]
+    assert harness.statuses() == ["failed", "witnessed"]
 
 
 async def test_outage_of_the_chain_is_waited_out(tmp_path: Path, batches: list[ClosedBatch]) -> None:
@@ -227,6 +227,21 @@ async def test_lost_answer_to_a_submission_is_not_submitted_again(tmp_path: Path
     harness.worker.add(batches[0])
     await harness.run_until(lambda: harness.statuses() == ["accepted"])
     assert ledger.submissions == 1
+
+
+async def test_unexpected_error_in_settlement_is_survived(tmp_path: Path, batches: list[ClosedBatch]) -> None:
+    class Surprising(LedgerDouble):
+        is_first = True
+
+        async def executed(self, number: int) -> dict[str, Any] | None:
+            if self.is_first:
+                self.is_first = False
+                raise KeyError("surprise")
+            return await super().executed(number)
+
+    harness = Harness(tmp_path, ProverDouble(), Surprising())
+    harness.worker.add(batches[0])
+    await harness.run_until(lambda: harness.statuses() == ["accepted"])
 
 
 async def test_restart_continues_from_the_proof_on_disk(tmp_path: Path, batches: list[ClosedBatch]) -> None:
