@@ -10,7 +10,6 @@ import re
 import signal
 import sys
 import tempfile
-from collections import deque
 from pathlib import Path
 from types import TracebackType
 
@@ -22,7 +21,7 @@ from exchange.settlement.artifacts import tool
 
 START_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 5.0
-LOG_LINES_MAX = 200
+LOG_BYTES_MAX = 16_384
 _LISTENING = re.compile(r"Listening on (127\.0\.0\.1:\d+)")
 _PR_SET_PDEATHSIG = 1
 
@@ -44,7 +43,7 @@ class Anvil:
         self._block_seconds = block_seconds
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
-        self._lines: deque[str] = deque(maxlen=LOG_LINES_MAX)
+        self._log = b""
         self.rpc_url = ""
         self.accounts: list[LocalAccount] = []
 
@@ -107,8 +106,8 @@ class Anvil:
             self._reader = None
 
     def log_tail(self) -> str:
-        """The last lines the process wrote."""
-        return "\n".join(self._lines)
+        """The last kilobytes the process wrote."""
+        return self._log.decode(errors="replace")
 
     def _arguments(self, config: Path) -> list[str]:
         arguments = ["--host", "127.0.0.1", "--port", str(self._port), "--chain-id", str(self._chain_id)]
@@ -120,17 +119,16 @@ class Anvil:
     async def _wait_until_listening(self) -> str:
         assert self._process is not None and self._process.stdout is not None
         while line := await self._process.stdout.readline():
-            text = line.decode(errors="replace").rstrip()
-            found = _LISTENING.search(text)
+            found = _LISTENING.search(line.decode(errors="replace"))
             if found:
                 return found.group(1)
-            self._lines.append(text)
+            self._log = (self._log + line)[-LOG_BYTES_MAX:]
         raise AnvilFailed(f"anvil ended with code {await self._process.wait()}:\n{self.log_tail()}")
 
     async def _drain(self, stream: asyncio.StreamReader) -> None:
-        """Keeps the pipe empty, so that the process never blocks on it."""
-        while line := await stream.readline():
-            self._lines.append(line.decode(errors="replace").rstrip())
+        """Keeps the pipe empty: were it full, the process would stop. Reads pieces, for a line can be as long as a proof."""
+        while piece := await stream.read(LOG_BYTES_MAX):
+            self._log = (self._log + piece)[-LOG_BYTES_MAX:]
 
 
 def _die_with_parent() -> None:

@@ -82,6 +82,14 @@ async def test_node_ends_with_its_block_and_is_unreachable_afterwards() -> None:
         await Chain.connect(url, "0x" + "11" * 20)
 
 
+async def test_node_survives_calls_with_long_error_lines(world: World) -> None:
+    header = await world.next_header()
+    for length in (100_000, 200_000):
+        with pytest.raises(ContractRefused):
+            await world.chain.submit_batch(world.operator, header, PROGRAM, bytes([0xAB]) * length)
+    await world.submit(header)
+
+
 async def test_two_nodes_run_side_by_side() -> None:
     async with Anvil() as first, Anvil(chain_id=4242) as second:
         assert first.rpc_url != second.rpc_url
