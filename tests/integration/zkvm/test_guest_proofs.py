@@ -19,7 +19,7 @@ from zk.machine.verifier import verify
 from zk.service.client import ProveJob, ProverClient
 from zk.vm.elf import read_elf
 from zk.vm.guest import build_guest, build_sample
-from zk.vm.keys import guest_keys
+from zk.vm.keys import GuestKeys, guest_keys
 from zk.vm.proving import prove_guest, verify_guest
 
 LOG_ROWS = 14  # keeps the list of admissible shapes short
@@ -31,6 +31,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("fibonacci", "sha256"):
         build_sample(name, folder / f"{name}.elf")
     return folder
+
+
+@pytest.fixture(scope="module")
+def fibonacci_keys(folder: Path) -> GuestKeys:
+    return guest_keys(read_elf(folder / "fibonacci.elf"), "P2", device=default_device(), log_rows_max=LOG_ROWS)
 
 
 @pytest.mark.parametrize("config", ["P2", "K"])
@@ -57,17 +62,13 @@ def test_sha256_guest_proves_and_verifies(folder: Path, config: str) -> None:
             verify_guest(keys.verifying, bytes(changed))
 
 
-def test_proof_is_bound_to_its_program(folder: Path) -> None:
-    device = default_device()
-    first, second = (
-        guest_keys(read_elf(folder / f"{name}.elf"), "P2", device=device, log_rows_max=LOG_ROWS)
-        for name in ("fibonacci", "sha256")
-    )
-    proven = prove_guest(first, np.array([5], np.uint32), device)
-    verify_guest(first.verifying, proven.proof)
-    assert first.verifying.digest != second.verifying.digest
+def test_proof_is_bound_to_its_program(folder: Path, fibonacci_keys: GuestKeys) -> None:
+    proven = prove_guest(fibonacci_keys, np.array([5], np.uint32), default_device())
+    verify_guest(fibonacci_keys.verifying, proven.proof)
+    other = guest_keys(read_elf(folder / "sha256.elf"), "P2", device=default_device(), log_rows_max=LOG_ROWS).verifying
+    assert fibonacci_keys.verifying.digest != other.digest
     with pytest.raises(VerificationError):
-        verify_guest(second.verifying, proven.proof)
+        verify_guest(other, proven.proof)
 
 
 def test_failed_guest_is_proven_but_not_accepted(tmp_path: Path) -> None:
@@ -81,6 +82,7 @@ def test_failed_guest_is_proven_but_not_accepted(tmp_path: Path) -> None:
         verify_guest(keys.verifying, proven.proof)
 
 
+@pytest.mark.soak
 def test_every_chip_at_once_proves_and_a_false_trace_does_not() -> None:
     witness = full_witness()
     device = default_device()
@@ -114,7 +116,7 @@ def test_command_line_proves_and_verifies(folder: Path, capsys: pytest.CaptureFi
     assert ended.value.code == 1 and "error" in json.loads(capsys.readouterr().out)
 
 
-async def test_worker_proves_for_its_client(folder: Path) -> None:
+async def test_worker_proves_for_its_client(folder: Path, fibonacci_keys: GuestKeys) -> None:
     hints = folder / "hints"
     hints.write_bytes(np.array([30], "<u4").tobytes())
     stages: list[str] = []
@@ -123,8 +125,7 @@ async def test_worker_proves_for_its_client(folder: Path) -> None:
         result = await client.prove(job, lambda stage, done: stages.append(stage))
         assert (await client.prove(job)).vk_digest == result.vk_digest
     assert list(dict.fromkeys(stages)) == ["keys", "execute", "trace", "commit", "gkr", "zerocheck", "open"]
-    keys = guest_keys(read_elf(job.guest), "P2", device=default_device(), log_rows_max=LOG_ROWS)
-    assert result.vk_digest == keys.verifying.digest.hex()
-    checked = verify_guest(keys.verifying, job.proof.read_bytes())
+    assert result.vk_digest == fibonacci_keys.verifying.digest.hex()
+    checked = verify_guest(fibonacci_keys.verifying, job.proof.read_bytes())
     assert checked.outputs[0] == 832040 and checked.public_values == result.public_values
     assert result.proof_bytes == job.proof.stat().st_size and result.security_bits >= 100 and result.peak_rss_bytes > 0
