@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from matching.codec import L1_KINDS, decode_command
+from matching.codec import L1_KINDS
 from matching.spec.machine import Model
 from matching.spec.money import Withdrawal
 from matching.spec.queue import EMPTY_PREFIX, QueueEntry, extend_prefix
@@ -95,11 +95,16 @@ class SettlementModel:
 
         Raises CoreHalted as `Model.apply`, ValueError when entries and L1 commands do not pair up.
         """
-        requests = [decode_command(data).body for data in commands if int.from_bytes(data[:2], "little") in L1_KINDS]
-        for entry, body in zip(queue, requests, strict=True):
-            self.priority_hash = extend_prefix(self.priority_hash, entry, body)
+        requests = [data for data in commands if int.from_bytes(data[:2], "little") in L1_KINDS]
+        if len(requests) != len(queue):
+            raise ValueError(f"expected {len(requests)} queue entries, found {len(queue)}")
+        entries = iter(queue)
         for data in commands:
+            entry = next(entries) if int.from_bytes(data[:2], "little") in L1_KINDS else None
+            taken = self.model.state.system.priority_done
             self.model.apply(data)
+            if entry and self.model.state.system.priority_done > taken:
+                self.priority_hash = extend_prefix(self.priority_hash, entry, data)
         result = BatchResult(self._public_inputs(len(commands)), tuple(self.model.withdrawals))
         self.root = result.public_inputs.new_root
         return result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from matching.codec import CommandBody, Deposit, FundInsurance
+from matching.codec import CommandHeader, CommandKind, Deposit, FundInsurance
 from matching.spec.withdrawals import keccak256
 
 EMPTY_PREFIX = bytes(32)
@@ -18,17 +18,22 @@ class QueueEntry:
     timestamp: int
 
 
-def request_body(body: CommandBody) -> bytes:
-    """The body as the contract hashes it: big-endian for deposits and funding, the command's own bytes for the others."""
-    if isinstance(body, Deposit):
+def request_body(kind: CommandKind, body: bytes) -> bytes:
+    """A request as the contract hashes it: big-endian for deposits and funding, the command's own bytes for the others.
+
+    `body`: body of the command, l1_index first.
+    """
+    if kind is CommandKind.DEPOSIT:
+        deposit = Deposit.decode(body)
         # sub-account 0: further accounts are funded by transfers
-        return body.owner + body.account.to_bytes(4, "big") + bytes(2) + body.amount_e6.to_bytes(16, "big")
-    if isinstance(body, FundInsurance):
-        return body.amount_e6.to_bytes(16, "big")
-    return body.encode()[8:]
+        return deposit.owner + deposit.account.to_bytes(4, "big") + bytes(2) + deposit.amount_e6.to_bytes(16, "big")
+    if kind is CommandKind.FUND_INSURANCE:
+        return FundInsurance.decode(body).amount_e6.to_bytes(16, "big")
+    return body[8:]
 
 
-def extend_prefix(prefix: bytes, entry: QueueEntry, body: CommandBody) -> bytes:
-    """Prefix hash of the queue with one more request."""
-    head = prefix + bytes([body.KIND]) + entry.sender + entry.timestamp.to_bytes(8, "big")
-    return keccak256(head + request_body(body))
+def extend_prefix(prefix: bytes, entry: QueueEntry, command: bytes) -> bytes:
+    """Prefix hash of the queue with one more request, given as its command."""
+    kind = CommandKind(int.from_bytes(command[:2], "little"))
+    head = prefix + bytes([kind]) + entry.sender + entry.timestamp.to_bytes(8, "big")
+    return keccak256(head + request_body(kind, command[CommandHeader.SIZE :]))
