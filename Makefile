@@ -17,6 +17,7 @@ $(VENV)/.stamp-python: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check --upgrade "scikit-build-core>=1.1" "nanobind>=3.1" "cmake>=3.25" "ninja>=1.11"
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation -C cmake.define.BLINDBOOK_MODULES=none -e ".[dev]"
+	@rm -rf .cmake .skbuild-info.json CMakeCache.txt CMakeFiles CMakeInit.txt build.ninja cmake_install.cmake
 	@touch $@
 
 $(VENV)/.stamp-native: $(VENV)/.stamp-python $(NATIVE_SOURCES)

@@ -74,7 +74,7 @@ class AsyncClient:
         self._keys: list[SealingKey] = []
         self._credentials: dict[int, Credential] = {}
         self._pending: dict[int, asyncio.Future[Frame]] = {}
-        self._channels: dict[str, asyncio.Queue[Frame | None]] = {}
+        self._channels: dict[str, list[asyncio.Queue[Frame | None]]] = {}
         self._nonce = 0
         self._connecting = asyncio.Lock()
 
@@ -158,26 +158,31 @@ class AsyncClient:
     async def stream(self, channel: str) -> AsyncIterator[Frame]:
         """Frames of a channel, its snapshot first; after a lost socket the stream resumes by number.
 
-        Raises TransportError when it cannot be resumed. Closing the iterator unsubscribes.
+        A channel may be read by several streams; each begins with a snapshot, and a stream may see a further one when another
+        begins. Raises TransportError when it cannot be resumed. Closing the last iterator unsubscribes.
         """
         last: int | None = None
         epoch: int | None = None
+        queue: asyncio.Queue[Frame | None] = asyncio.Queue()
         try:
             while True:
-                queue: asyncio.Queue[Frame | None] = asyncio.Queue()
-                self._channels[channel] = queue
+                queue = asyncio.Queue()
+                self._channels.setdefault(channel, []).append(queue)
                 await self._request(lambda c=channel, n=last, e=epoch: self._session.subscribe(c, n, e))
                 epoch = self._session.welcome["epoch"] if self._session.welcome else None
                 while (frame := await queue.get()) is not None:
-                    if "n" in frame:
-                        last = frame["n"]
-                    yield frame
-                    if frame["t"] == "gap" and frame.get("reason") == "slow":
-                        break
+                    if frame["t"] == "snap" or frame.get("n", 0) > (last or 0):
+                        last = frame.get("n", last)
+                        yield frame
+                    elif frame["t"] == "gap":
+                        yield frame
+                        if frame.get("reason") == "slow":
+                            break
+                self._drop(channel, queue)
                 await self._connect()
         finally:
-            self._channels.pop(channel, None)
-            if self._socket is not None:
+            self._drop(channel, queue)
+            if self._socket is not None and channel not in self._channels:
                 with contextlib.suppress(ClientError):
                     await self._request(lambda: self._session.unsubscribe(channel))
 
@@ -289,8 +294,7 @@ class AsyncClient:
     def _dispatch(self, text: str | bytes) -> None:
         event = self._session.receive(text)
         if isinstance(event, ChannelFrame):
-            queue = self._channels.get(event.channel)
-            if queue is not None:
+            for queue in self._channels.get(event.channel, ()):
                 queue.put_nowait(event.frame)
         elif isinstance(event, Answer):
             future = self._pending.pop(event.id, None)
@@ -307,8 +311,17 @@ class AsyncClient:
         for future in pending.values():
             if not future.done():
                 future.set_exception(TransportError("connection lost"))
-        for queue in self._channels.values():
-            queue.put_nowait(None)
+        for queues in self._channels.values():
+            for queue in queues:
+                queue.put_nowait(None)
+
+    def _drop(self, channel: str, queue: asyncio.Queue[Frame | None]) -> None:
+        """Forgets one reader of a channel."""
+        left = [other for other in self._channels.get(channel, []) if other is not queue]
+        if left:
+            self._channels[channel] = left
+        else:
+            self._channels.pop(channel, None)
 
     def _sealing_key(self) -> SealingKey:
         now = time.time_ns() // 1_000_000

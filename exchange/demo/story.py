@@ -26,7 +26,7 @@ from exchange.demo.traders import (
     deposit_all,
     log_in_all,
     open_client,
-    trade,
+    run_market,
 )
 from exchange.settlement.anvil import Anvil
 from exchange.settlement.chain import Chain
@@ -51,12 +51,18 @@ async def tell(folder: Path, data: Path | None, commands: int, report: DemoRepor
         panel.step("contracts")
         deployment = await stage.deploy(node, roles, program)
         panel.step("contracts", f"Settlement {deployment.settlement}, verifier {deployment.verifier}")
+        panel.step("deposits on chain")
+        traders = Traders.create()
+        await stage.mint_collateral(node, roles, deployment)
+        await deposit_all(node.rpc_url, bytes.fromhex(deployment.settlement[2:]), roles.payer, traders)
+        report.accounts = len(traders.keys)
+        panel.step("deposits on chain", f"{report.accounts} accounts")
         panel.step("exchange")
         price = flow.reference_ticks or GENERATED_MID_TICKS
         async with stage.running_exchange(folder / "exchange", node, roles, deployment, program, price) as venue:
             panel.step("exchange", venue.url)
             try:
-                await _trade_and_settle(node, roles, venue, deployment, flow, report, panel)
+                await _trade_and_settle(node, roles, venue, deployment, traders, flow, report, panel)
             except ClientError as error:
                 raise DemoFailed(f"a trader failed: {error}") from error
         panel.step("independent model")
@@ -71,23 +77,21 @@ async def _trade_and_settle(
     roles: Roles,
     venue: Venue,
     deployment: Deployment,
+    traders: Traders,
     flow: Flow,
     report: DemoReport,
     panel: DemoPanel,
 ) -> None:
-    traders = Traders.create()
-    report.accounts = len(traders.keys)
     watcher = asyncio.create_task(_watch_batches(venue, panel))
     try:
-        panel.step("deposits on chain")
-        await stage.mint_collateral(node, roles, deployment)
-        await deposit_all(node.rpc_url, venue, roles.payer, traders)
         async with open_client(venue) as client:
+            panel.step("log in")
             await log_in_all(client, traders)
-            panel.step("deposits on chain", f"{len(traders.keys)} accounts funded and logged in")
+            panel.step("log in", f"{len(traders.credentials)} accounts funded and logged in over WebSocket")
             panel.step("replay and bots")
-            result = await trade(client, flow, traders, panel, report)
-            panel.step("replay and bots", _describe_replay(result.as_dict()))
+            trading = await run_market(client, flow, venue, traders, panel)
+            trading.enter(report, flow)
+            panel.step("replay and bots", _describe_replay(report.replay))
             ack = await client.withdraw(traders.taker.account, WITHDRAWAL_E6)
             if not ack.ok:
                 raise DemoFailed(f"withdrawal: {ack.code}")

@@ -19,6 +19,7 @@ from clients.python.client import AsyncClient, Credential
 from clients.python.errors import VenueError
 from clients.python.signing import Key
 from clients.python.signing import Venue as SigningVenue
+from clients.python.wire import Order
 from exchange.demo.markets import BOT_LOTS, BOT_MARKET, REPLAY_MARKET
 from exchange.demo.panel import DemoPanel
 from exchange.demo.report import DemoReport
@@ -33,6 +34,7 @@ START_ROW = 123_250
 GENERATED_SEED = 20_260_502
 GENERATED_MID_TICKS = 7_841_750
 WAIT_SECONDS_MAX = 600.0
+BOTS_SECONDS_MAX = 5.0
 RECORDING_HINT = "the recording of the PyPI package ob-analytics 0.1.0 (Bitstamp BTC/USD, order by order) can be replayed: --data FOLDER"
 
 
@@ -64,6 +66,24 @@ class Traders:
         return self.credentials[-1]
 
 
+@dataclass(frozen=True, slots=True)
+class DemoTrading:
+    """What was traded: the replay's reconciliation and what the bots did."""
+
+    replay: FeedReport
+    bot_requests: int
+    bot_fills: int
+
+    def enter(self, report: DemoReport, flow: Flow) -> None:
+        """Writes the figures into the demo's report."""
+        bulk_requests = len({slot for slot, _ in flow.opening})
+        placed = sum(isinstance(request.item, Order) for request in flow.requests)
+        report.replay = self.replay.as_dict() | {"bot_requests": self.bot_requests, "bot_fills": self.bot_fills}
+        report.commands = self.replay.sent + bulk_requests + self.bot_requests
+        report.orders = placed + self.replay.opening_orders
+        report.fills = len(self.replay.trades) + self.bot_fills
+
+
 def choose_flow(data: Path | None, commands: int) -> tuple[str, Flow]:
     """Recorded flow where there is a recording, generated flow elsewhere; and what to call it."""
     if data is not None:
@@ -88,9 +108,9 @@ def open_client(venue: Venue) -> AsyncClient:
     return AsyncClient(venue.url, SigningVenue(venue.chain_id, venue.contract), venue.identity)
 
 
-async def deposit_all(rpc_url: str, venue: Venue, payer: LocalAccount, traders: Traders) -> None:
+async def deposit_all(rpc_url: str, contract: bytes, payer: LocalAccount, traders: Traders) -> None:
     """One deposit on chain for each trader, paid by one wallet."""
-    wallet = ChainWallet(rpc_url, venue.contract, Key.from_bytes(bytes(payer.key)))
+    wallet = ChainWallet(rpc_url, contract, Key.from_bytes(bytes(payer.key)))
     for key in traders.keys:
         account = await wallet.deposit(key.address, DEPOSIT_E6)
         traders.credentials.append(Credential(account, key))
@@ -112,27 +132,49 @@ async def log_in_all(client: AsyncClient, traders: Traders) -> None:
             await client.reconnect()
 
 
-async def trade(client: AsyncClient, flow: Flow, traders: Traders, panel: DemoPanel, report: DemoReport) -> FeedReport:
-    """Replays the flow while two bots trade in the other market."""
-    stop = asyncio.Event()
-    maker = Maker(client, BOT_MARKET, traders.maker.account, MakerSettings(size_lots=BOT_LOTS, requote_seconds=1.0))
-    taker_settings = TakerSettings(size_lots=BOT_LOTS // 2, position_max_lots=5 * BOT_LOTS)
-    taker = Taker(client, BOT_MARKET, traders.taker.account, taker_settings, seed=1)
-    bots = [asyncio.create_task(maker.run(stop)), asyncio.create_task(taker.run(stop))]
+async def trade(client: AsyncClient, flow: Flow, traders: Traders, panel: DemoPanel) -> FeedReport:
+    """Replays the flow through the sockets of the replay's accounts."""
     accounts = [credential.account for credential in traders.replay]
-    feed = Feed(client, REPLAY_MARKET, flow, accounts, progress=panel.replay)
+    return await Feed(client, REPLAY_MARKET, flow, accounts, progress=panel.replay).run()
+
+
+@dataclass(slots=True)
+class Bots:
+    """The two bots of the other market, each on a connection of its own."""
+
+    venue: Venue
+    traders: Traders
+    requests: int = 0
+    fills: int = 0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Quotes and takes until `stop` is set, then cancels the quotes."""
+        maker_settings = MakerSettings(size_lots=BOT_LOTS, requote_seconds=1.0, requote_ticks=5)
+        taker_settings = TakerSettings(size_lots=BOT_LOTS // 2, position_max_lots=5 * BOT_LOTS)
+        async with open_client(self.venue) as maker_client, open_client(self.venue) as taker_client:
+            await maker_client.login(self.traders.maker)
+            await taker_client.login(self.traders.taker)
+            maker = Maker(maker_client, BOT_MARKET, self.traders.maker.account, maker_settings)
+            taker = Taker(taker_client, BOT_MARKET, self.traders.taker.account, taker_settings, seed=1)
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(maker.run(stop))
+                    tasks.create_task(taker.run(stop))
+            finally:
+                self.requests, self.fills = maker.requests + taker.requests, taker.fills
+
+
+async def run_market(client: AsyncClient, flow: Flow, venue: Venue, traders: Traders, panel: DemoPanel) -> DemoTrading:
+    """Replay and bots at the same time; the bots go on for `BOTS_SECONDS_MAX` after the replay."""
+    stop, bots = asyncio.Event(), Bots(venue, traders)
+    task = asyncio.create_task(bots.run(stop))
     try:
-        result = await feed.run()
-        while taker.fills < 1 and not any(task.done() for task in bots):
-            await asyncio.sleep(0.2)
+        replay = await trade(client, flow, traders, panel)
+        await asyncio.wait({task}, timeout=BOTS_SECONDS_MAX)
     finally:
         stop.set()
-        await asyncio.gather(*bots)
-    report.replay = result.as_dict() | {"bot_requests": maker.requests + taker.requests, "bot_fills": taker.fills}
-    report.commands = result.sent + len({slot for slot, _ in flow.opening}) + maker.requests + taker.requests
-    report.orders = sum(1 for r in flow.requests if hasattr(r.item, "tif")) + result.opening_orders
-    report.fills = len(result.trades) + taker.fills
-    return result
+        await task
+    return DemoTrading(replay, bots.requests, bots.fills)
 
 
 async def claim(client: AsyncClient, rpc_url: str, venue: Venue, payer: LocalAccount, trader: Credential) -> str:

@@ -191,6 +191,8 @@ class Sequencer:
         elif self._policy.batch.is_due(self._batch, now_ms):
             self.close_batch(now_ms)
             return
+        elif not self._has_due_work(now_ms):
+            return  # engine time waits for the next command: a tick by itself would only cost proving
         self._prepare(now_ms)
 
     def close_batch(self, now_ms: int) -> None:
@@ -257,6 +259,15 @@ class Sequencer:
         self._expire_orders(now_ms)
         self._publish_prices(now_ms)
         self._liquidate(now_ms)
+
+    def _has_due_work(self, now_ms: int) -> bool:
+        """True when the market work of a minute, an expiry, a price or a liquidation step waits for engine time to pass."""
+        return (
+            now_ms >= self._next_minute_ms
+            or bool(self._expiries and self._expiries[0][0] <= now_ms)
+            or (self.system.oracle_k > 0 and self._has_new_price(now_ms))
+            or any(now_ms - stepped_ms >= LIQUIDATION_PAUSE_MS for stepped_ms in self._flagged.values())
+        )
 
     def _has_new_price(self, now_ms: int) -> bool:
         newest_ms = max((time_ms for _, time_ms in self._prices.values()), default=0)

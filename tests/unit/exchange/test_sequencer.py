@@ -262,8 +262,17 @@ def test_silent_feed_issues_no_oracle_round() -> None:
     sequencer.take_group()
     for second in range(1, 5):
         sequencer.tick(now_ms + 1_000 * second)
-    group = sequencer.take_group()
-    assert CommandKind.ORACLE_ROUND not in kinds(group)
+    assert sequencer.take_group() is None
+
+
+def test_time_alone_issues_no_clock_tick() -> None:
+    sequencer, (trader, _), now_ms = running()
+    submit(sequencer, trader, order(BUY, PRICE_TICKS - 10, 1_000), now_ms)
+    sequencer.take_group()
+    sequencer.tick(now_ms + 50)
+    assert sequencer.take_group() is None
+    submit(sequencer, trader, order(BUY, PRICE_TICKS - 11, 1_000), now_ms + 60)
+    assert kinds(sequencer.take_group())[0] == CommandKind.CLOCK_TICK
 
 
 def test_prices_out_of_range_and_unknown_markets_are_refused() -> None:
