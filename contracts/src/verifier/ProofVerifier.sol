@@ -293,7 +293,7 @@ contract ProofVerifier is IProofVerifier {
         uint256 weights = prepareInput(s, lambda);
         unchecked {
             // Q' = Q - (1 - sum of the weights): the unused leaves are (0, 1)
-            uint256 rest = fold(s.denominator + mul(fold(fold(weights)), 1) + P1 - 1);
+            uint256 rest = fold(s.denominator + mul(fold(fold(fold(weights))), 1) + P1 - 1);
             uint256 claim = fold(s.numerator + mul(lambda, rest));
             uint256 nmax = s.shape.nmax;
             uint256 position = s.position;
@@ -409,7 +409,7 @@ contract ProofVerifier is IProofVerifier {
             interactions += load(output + 32);
         }
         uint256 lambda = load(input + 32);
-        uint256 total = mul(mul(lambda, lambda), load(input)) + fold(fold(interactions));
+        uint256 total = mul(mul(lambda, lambda), load(input)) + fold(fold(fold(interactions)));
         if (!isZero(sub(total, mul(s.claim, R2)))) revert ZerocheckMismatch();
     }
 
