@@ -61,24 +61,43 @@ def keep_allowed(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMap
     return kept
 
 
+class _Output:
+    """Where log lines go; nowhere until `configure_logs`."""
+
+    stream: TextIO | None = None
+
+    def msg(self, message: str) -> None:
+        """Write one line."""
+        if self.stream is not None:
+            self.stream.write(message + "\n")
+            self.stream.flush()
+
+    debug = info = warning = error = critical = msg
+
+
+_output = _Output()
+_PROCESSORS = (
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    keep_allowed,
+    structlog.processors.JSONRenderer(),
+)
+
+
 def configure_logs(stream: TextIO | None = None) -> None:
-    """One JSON object per line on `stream` (default: standard error)."""
-    structlog.configure(
-        processors=[
-            structlog.stdlib.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            keep_allowed,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(stream or sys.stderr),
-        cache_logger_on_first_use=False,
-    )
+    """One JSON object per line on `stream` (default: standard error); silences the libraries' own logs."""
+    _output.stream = stream or sys.stderr
     # Libraries must not print requests, paths or frames.
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "websockets", "web3", "urllib3", "aiohttp", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
+def silence_logs() -> None:
+    """Back to no output."""
+    _output.stream = None
+
+
 def get_logger() -> Any:
-    """The exchange's logger."""
-    return structlog.get_logger("exchange")
+    """The exchange's logger; the whitelist holds however the process configured structlog."""
+    wrapper = structlog.make_filtering_bound_logger(logging.INFO)
+    return structlog.wrap_logger(_output, processors=list(_PROCESSORS), wrapper_class=wrapper)

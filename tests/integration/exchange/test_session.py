@@ -18,7 +18,7 @@ from coincurve import PrivateKey
 from websockets.exceptions import ConnectionClosed
 
 from exchange.auth.envelope import SignedRequest
-from exchange.logs import configure_logs
+from exchange.logs import configure_logs, get_logger, silence_logs
 from exchange.oracle.sources import FixedPrices
 from exchange.server import serving
 from exchange.service import Exchange
@@ -381,7 +381,9 @@ async def test_nothing_private_reaches_the_logs(tmp_path: Path) -> None:
             await client.send_text("garbage 54321")
             await client.ask("req", op="state", account=maker.account)
             await exchange.close_batch()
+            get_logger().info("careless", account=maker.account, body="careless-secret", seq=[1, 2])
             secrets += [
+                "careless-secret",
                 "1000123",
                 "54321",
                 "1234567",
@@ -400,9 +402,10 @@ async def test_nothing_private_reaches_the_logs(tmp_path: Path) -> None:
                 "127.0.0.1",
             ]
     finally:
-        configure_logs()
+        silence_logs()
     text = stream.getvalue()
     assert '"event": "started"' in text
     assert '"event": "batch closed"' in text
+    assert '"dropped": 3' in text
     for secret in secrets:
         assert secret not in text
