@@ -70,6 +70,8 @@ async def test_failed_sync_gives_no_ack_and_stops_with_74(tmp_path: Path) -> Non
         disk = SwitchedDisk()
         exchange.journal._disk = disk
         assert (await client.submit(trader, order(BUY, PRICE_TICKS - 10, 1_000)))["t"] == "ack"
+        channel = f"account.{trader.account}"
+        snapshot_n = (await client.ask("sub", ch=channel))["n"]
         disk.is_broken = True
         lost = trader.request(order(BUY, PRICE_TICKS - 11, 1_000))
         answer = await client.begin("sealed", envelope=client.seal(lost))
@@ -77,6 +79,7 @@ async def test_failed_sync_gives_no_ack_and_stops_with_74(tmp_path: Path) -> Non
         assert exchange.fault is not None
         assert exchange.fault.exit_code == 74
         assert not answer.done()
+        assert [frame["n"] for frame in client.channels[channel]] == [snapshot_n]
         answer.cancel()
 
 

@@ -85,7 +85,8 @@ async def state_of(port: int) -> Frame:
         return dict((await http.get(f"http://127.0.0.1:{port}/health")).json())
 
 
-async def test_nothing_acknowledged_is_lost_when_the_process_is_killed_under_load(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rounds", [3, pytest.param(20, marks=pytest.mark.soak)])
+async def test_nothing_acknowledged_is_lost_when_the_process_is_killed_under_load(tmp_path: Path, rounds: int) -> None:
     folder = tmp_path / "venue"
     folder.mkdir()
     seed = random.randrange(2**32)
@@ -95,7 +96,6 @@ async def test_nothing_acknowledged_is_lost_when_the_process_is_killed_under_loa
     wall_nonces([trader])
     sent: list[SignedRequest] = []
     acks: Answered = []
-    rounds = 3
     for _ in range(rounds):
         process = Process(folder)
         port = await process.port()
