@@ -179,17 +179,6 @@ def test_30_post_only_and_ioc_without_liquidity(scene: Scene) -> None:
     assert leg_code(scene.buy(tif=IOC, price=1_000_009)) == ResultCode.NO_LIQUIDITY
 
 
-@pytest.mark.soak
-def test_31_fill_limit_of_4096(venue: Venue) -> None:
-    maker, taker = [venue.deposit(10**12) for _ in range(5)], venue.deposit(10**12)
-    for i in range(5_000):
-        venue.place(maker[i % 5], SELL, 1_000_000, 1, POST_ONLY)
-    events = venue.place(taker, BUY, 1_000_000, 5_000)
-    assert leg_code(events) == ResultCode.STOPPED_FILL_LIMIT
-    assert bodies(events, OrderAccepted)[0].filled_lots == 4_096
-    assert bodies(events, OrderRemoved)[-1].remaining_lots == 904
-
-
 def test_36_health_rises_with_a_market_step_above_the_zero_price(venue: Venue, model: CheckedModel) -> None:
     long, _ = set_long(venue, model, 100_000, 10**11, 800_000_000, 1_000_000)
     buyer = venue.deposit(10**12)
