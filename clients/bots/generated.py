@@ -73,6 +73,7 @@ def generate_flow(
     randomness, book = random.Random(seed), _Matcher()
     flow = Flow([], [], [], reference_ticks=mid_ticks)
     number, takes = 0, 0
+    slot_of: dict[int, int] = {}
 
     def passive(side: Side) -> tuple[int, int]:
         best = book.best(Side.SELL if side == Side.BUY else Side.BUY)
@@ -87,16 +88,15 @@ def generate_flow(
         side = Side(number % 2)
         price, lots = passive(side)
         book.rest(number, side, price, lots)
-        flow.opening.append((slots.maker(number), Order(market, side, price, lots, client_id=client_id(number))))
+        slot_of[number] = slots.opener(price)
+        flow.opening.append((slot_of[number], Order(market, side, price, lots, client_id=client_id(number))))
     while len(flow.requests) < count:
         index, draw = len(flow.requests), randomness.random()
         mid_ticks += randomness.choice((-1, 0, 0, 1))
         if draw < CANCEL_SHARE and book.live:
             chosen = randomness.choice(sorted(book.live))
             book.cancel(chosen)
-            flow.requests.append(
-                Request(index, index, slots.maker(chosen), Cancel(market, client_id=client_id(chosen)))
-            )
+            flow.requests.append(Request(index, index, slot_of[chosen], Cancel(market, client_id=client_id(chosen))))
             continue
         number += 1
         side = Side(randomness.randint(0, 1))
@@ -111,5 +111,6 @@ def generate_flow(
             price, lots = passive(side)
             book.rest(number, side, price, lots)
             order = Order(market, side, price, lots, tif=TimeInForce.POST_ONLY, client_id=client_id(number))
-            flow.requests.append(Request(index, index, slots.maker(number), order))
+            slot_of[number] = slots.maker(number)
+            flow.requests.append(Request(index, index, slot_of[number], order))
     return flow

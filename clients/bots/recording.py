@@ -6,7 +6,7 @@ command_index, maker_id, taker_id, price_cents, qty_1e8: what the venue's matche
 the first file from 0).
 
 Mapping (design decision 27): price in cents = ticks, quantity in 1e-8 = lots, one market. Orders that take go to the taker
-accounts in turn, all others to the maker accounts by order number, so that no order meets one of its own account. Orders above
+accounts in turn, all others to the maker accounts by order number (opening orders by price), so that no order meets one of its own account. Orders above
 2^32 lots or 2^24 - 1 ticks are left out, except that the price of an IOC order is cut to the range.
 """
 
@@ -89,6 +89,10 @@ class Slots:
     def maker(self, order_id: int) -> int:
         """Slot of a resting order."""
         return order_id % 1_000_003 % self.makers
+
+    def opener(self, price: int) -> int:
+        """Slot of an opening order. One account has a whole level, so that bulk requests keep the level's time priority."""
+        return price % self.makers
 
     def taker(self, number: int) -> int:
         """Slot of the n-th order that takes."""
@@ -217,7 +221,7 @@ def load_flow(folder: Path, slots: Slots, *, market: int, start: int, count: int
         if not known:
             flow.opening = _opening(book, slots, market, opening_orders)
             known = {int.from_bytes(order.client_id[8:], "big") for _, order in flow.opening}
-            slot_of = {number: slots.maker(number) for number in known}
+            slot_of = {int.from_bytes(order.client_id[8:], "big"): slot for slot, order in flow.opening}
             flow.reference_ticks = _reference(book)
         if len(flow.requests) == count:
             break
@@ -248,7 +252,7 @@ def _opening(book: _Book, slots: Slots, market: int, count: int) -> list[tuple[i
     for row, lots in book.nearest(count):
         if lots <= LOTS_MAX and row.price <= PRICE_MAX:
             order = Order(market, row.side, row.price, lots, client_id=client_id(row.order_id))
-            opening.append((slots.maker(row.order_id), order))
+            opening.append((slots.opener(row.price), order))
     return opening
 
 

@@ -156,3 +156,21 @@ def test_damaged_key_file_is_refused_without_showing_it(tmp_path: Path) -> None:
     with pytest.raises(WalletError) as caught:
         read_wallets(path)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_opening_orders_of_one_level_belong_to_one_account(seed: int) -> None:
+    owners: dict[int, set[int]] = {}
+    for slot, order in _generated(seed).opening:
+        owners.setdefault(order.price_ticks, set()).add(slot)
+    assert all(len(slots) == 1 for slots in owners.values())
+
+
+def test_cancels_come_from_the_account_that_placed_the_order() -> None:
+    flow = _generated(1)
+    owner = {order.client_id: slot for slot, order in flow.opening}
+    for request in flow.requests:
+        if isinstance(request.item, Cancel):
+            assert owner[request.item.client_id] == request.slot
+        else:
+            owner[request.item.client_id] = request.slot
