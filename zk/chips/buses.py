@@ -11,6 +11,7 @@ DELEG = Bus(4, "DELEG", 5, "permutation")  # call, clk, a0, a1, a2
 HALT = Bus(5, "HALT", 2, "permutation")  # exit code lo, hi
 OUT = Bus(6, "OUT", 3, "permutation")  # index, lo, hi
 PATH = Bus(7, "PATH", 11, "permutation")  # clk, level, index, digest
+ACC = Bus(8, "ACC", 10, "permutation")  # clk, index, base, pointer a, pointer b, accumulator
 PROG = Bus(9, "PROG", 6, "lookup")  # pc, op, r, rs1, x, y
 R16 = Bus(10, "R16", 1, "lookup")  # x < 2^16
 U8P = Bus(11, "U8P", 2, "lookup")  # two bytes

@@ -19,7 +19,7 @@ U32 = NDArray[np.uint32]
 OUTPUT_WORDS = 16
 RECORDED_CYCLES_MAX = (1 << 22) - 1  # clk_end <= 2^22
 CYCLES_MAX = (1 << 29) - 1
-CALL_NUMBERS = {"P2": 3, "P2_PATH": 4}
+CALL_NUMBERS = {"P2": 3, "P2_PATH": 4, "EXT_DOT": 5}
 FAMILIES: tuple[str, ...] = tuple(_executor.families())
 
 if _executor.op_codes() != {code.name: int(code) for code in OpCode}:
@@ -65,7 +65,7 @@ def execute(
     hints: U32 | None = None,
     max_cycles: int = RECORDED_CYCLES_MAX,
     *,
-    coprocessors: Iterable[str] = ("P2", "P2_PATH"),
+    coprocessors: Iterable[str] = tuple(CALL_NUMBERS),
     record: bool = True,
 ) -> Execution:
     """Runs the guest to HALT.

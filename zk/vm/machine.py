@@ -14,7 +14,7 @@ from zk.air.expression import P
 from zk.air.rules import check_chips
 from zk.chips.add import build_add, build_addi
 from zk.chips.branch import build_beq, build_blt
-from zk.chips.buses import CORE_BUSES, HALT, ORD, OUT, PATH, STATE
+from zk.chips.buses import ACC, CORE_BUSES, HALT, ORD, OUT, PATH, STATE
 from zk.chips.compare import build_cmp
 from zk.chips.divide import build_div
 from zk.chips.ecall import build_ecall
@@ -33,6 +33,7 @@ from zk.chips.multiply import build_mul
 from zk.chips.shift import build_shift
 from zk.chips.store import build_storesub, build_sw
 from zk.chips.tables import build_t5, build_t16
+from zk.coprocessors.dot import build_dot, build_dot_head
 from zk.coprocessors.path import build_path, build_path_head
 from zk.coprocessors.permutation import build_p2
 from zk.errors import SetupError
@@ -45,8 +46,12 @@ OUTPUT_COUNT = 16
 CLK_END_MAX = 1 << 22
 PC_START, PC_END, CLK_END, EXIT_LO, EXIT_HI, MEM_TOP, OUTPUTS = 0, 1, 2, 3, 4, 5, 6
 
-COPROCESSORS = {"P2": (build_p2,), "P2_PATH": (build_path_head, build_path)}
-_COPROCESSOR_BUSES: dict[str, tuple[Bus, ...]] = {"P2": (), "P2_PATH": (PATH,)}
+COPROCESSORS = {
+    "P2": (build_p2,),
+    "P2_PATH": (build_path_head, build_path),
+    "EXT_DOT": (build_dot_head, build_dot),
+}
+_COPROCESSOR_BUSES: dict[str, tuple[Bus, ...]] = {"P2": (), "P2_PATH": (PATH,), "EXT_DOT": (ACC,)}
 _CPU_CHIPS = (
     build_addi,
     build_add,

@@ -21,6 +21,7 @@ from zk.chips.multiply import fill_mul
 from zk.chips.rows import CpuRows, Trace
 from zk.chips.shift import fill_shift
 from zk.chips.store import fill_storesub, fill_sw
+from zk.coprocessors.dot import fill_dot, fill_dot_head
 from zk.coprocessors.path import fill_path, fill_path_head
 from zk.coprocessors.permutation import fill_p2, padding_of_sboxes
 from zk.errors import TraceError
@@ -47,7 +48,13 @@ _CPU: Mapping[str, Callable[[CpuRows], Trace]] = {
     "MUL": fill_mul,
     "DIV": fill_div,
 }
-_COPROCESSORS: Mapping[str, Callable[[U32], Trace]] = {"P2": fill_p2, "PATH_H": fill_path_head, "PATH": fill_path}
+_COPROCESSORS: Mapping[str, Callable[[U32], Trace]] = {
+    "P2": fill_p2,
+    "PATH_H": fill_path_head,
+    "PATH": fill_path,
+    "DOT_H": fill_dot_head,
+    "DOT": fill_dot,
+}
 _WITH_SBOXES = frozenset({"P2", "PATH"})
 
 

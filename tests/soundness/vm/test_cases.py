@@ -1,6 +1,6 @@
 """False witnesses of the proof system's section 19, cases 27 to 45, as the trace checker sees them.
 
-Not here: 41 (no coprocessor of this machine takes two operands), 43 (cross-shard) and 44 (recursion) belong to later stages.
+Not here: 43 (cross-shard) and 44 (recursion) belong to later stages.
 """
 
 from __future__ import annotations
@@ -215,6 +215,41 @@ def test_40_delegation_answered_never_twice_or_by_another_call_or_time() -> None
     row = int(np.flatnonzero(other.column("ECALL", "n") == 3)[0])
     other.column("ECALL", "n")[row] = 4
     assert any("DELEG" in violation for violation in other.violations())
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "shape"),
+    [(DATA, DATA, 1 << 2), (DATA, DATA + 16, 1 << 2), (DATA + 20, DATA, 1 << 2), (DATA + 36, DATA, 1 << 2 | 1)],
+)
+def test_41_overlapping_operands_have_no_proof(a: int, b: int, shape: int) -> None:
+    with pytest.raises(ExecutionError, match="operand twice"):
+        execute(program([*call(5, a, b, shape), *finish()], [1] * 16))
+
+
+def test_41_a_word_read_twice_in_one_call_is_refused() -> None:
+    """Both reads have the same timestamp: the second cannot come after the first."""
+    witness = full_witness()
+    judge = RowJudge(witness, "DOT")
+    row = int(witness.real_rows("DOT")[0])
+    names = judge.chip.main
+    changed = witness.traces["DOT"][:, row].copy()
+    time = 4 * int(changed[names.index("clk")]) + 2
+    for top in (P - 1, 0xFFFF, 0):
+        changed[names.index("t_b0")], changed[names.index("d_b0")] = time, top
+        found = judge.refusals(np.array([row]), changed[:, None])
+        assert found.all()
+        # The lookups alone refuse it: -1 is neither a limb nor 2^16 u + d for a byte u.
+        gap = (time - time - 1 - top) * pow(65536, -1, P) % P
+        assert top >= 65536 or gap >= 256
+
+
+def test_45_base_flag_changed_inside_a_call_is_refused() -> None:
+    """`base` travels on the ACC bus with the accumulator."""
+    witness = full_witness().copy()
+    rows = witness.real_rows("DOT")
+    row = int(rows[witness.column("DOT", "base")[rows] == 1][1])
+    witness.column("DOT", "base")[row] = 0
+    assert any("ACC" in violation for violation in witness.violations())
 
 
 @pytest.mark.parametrize(("low", "high"), [(1, 0x7F00), (0xFFFF, 0x7F00), (0, 0x7F01), (0xFFFF, 0xFFFF)])

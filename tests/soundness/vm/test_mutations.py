@@ -15,7 +15,8 @@ from zk.air.expression import P
 CPU_CHIPS = (
     "ADDI", "ADD", "LOGIC", "CMP", "BEQ", "BLT", "JAL", "JALR", "SHIFT", "LW", "SW", "LOADSUB", "STORESUB", "MUL", "DIV",
 )  # fmt: skip
-CHIPS = (*CPU_CHIPS, "ECALL", "IMG", "ZERO", "P2", "PATH_H", "PATH")
+COPROCESSOR_CHIPS = ("P2", "PATH_H", "PATH", "DOT_H", "DOT")
+CHIPS = (*CPU_CHIPS, "ECALL", "IMG", "ZERO", *COPROCESSOR_CHIPS)
 Rows = NDArray[np.int64]
 Free = Callable[[Witness, Rows], NDArray[np.bool_]]
 
@@ -37,6 +38,10 @@ def _division_by_zero(witness: Witness, rows: Rows) -> NDArray[np.bool_]:
     return witness.column("DIV", "cz")[rows] == 1
 
 
+def _flag(chip: str, flag: str, value: int) -> Free:
+    return lambda witness, rows: witness.column(chip, flag)[rows] == value
+
+
 # Rows on which another value of a column is as good: none of these reaches a bus.
 FREE: dict[tuple[str, str], Free] = {
     # t2 and d2 of immediate forms: rs2 is not read.
@@ -51,6 +56,10 @@ FREE: dict[tuple[str, str], Free] = {
     # hi = 0x7f00 leaves e free: 0 = e * 0.
     **{("P2", f"{kind}{i}_e"): _highest_limb(f"{kind}{i}_e") for kind in ("in", "out") for i in range(16)},
     **{("PATH_H", f"e{i}"): _highest_limb(f"e{i}") for i in range(16)},
+    # Words that base mode skips, and initial values that are not used.
+    **{("DOT", f"{name}_a{i}"): _flag("DOT", "base", 1) for name in "td" for i in range(1, 5)},
+    **{("DOT", f"a{i}_e"): _flag("DOT", "base", 1) for i in range(1, 5)},
+    **{("DOT_H", f"old_e{i}"): _flag("DOT_H", "init", 0) for i in range(5)},
 }
 
 
@@ -85,7 +94,7 @@ def test_changed_column_is_refused_or_free_for_a_listed_reason(chip: str) -> Non
         assert own.any() and not len(accepted), f"{chip}.{name}: a change on rows {accepted[:5]} was not noticed"
 
 
-@pytest.mark.parametrize("chip", [*CPU_CHIPS, "ECALL", "ZERO", "P2", "PATH_H", "PATH"])
+@pytest.mark.parametrize("chip", [*CPU_CHIPS, "ECALL", "ZERO", *COPROCESSOR_CHIPS])
 @pytest.mark.parametrize("value", [2, P - 1])
 def test_selector_two_or_minus_one_is_refused(chip: str, value: int) -> None:
     witness = full_witness()
@@ -99,7 +108,7 @@ def test_selector_two_or_minus_one_is_refused(chip: str, value: int) -> None:
             assert judge.is_refused(row, changed), f"{chip}.{selector} = {value} on row {row}"
 
 
-@pytest.mark.parametrize("chip", [*CPU_CHIPS, "ECALL", "ZERO", "P2", "PATH_H", "PATH"])
+@pytest.mark.parametrize("chip", [*CPU_CHIPS, "ECALL", "ZERO", *COPROCESSOR_CHIPS])
 def test_deleted_and_duplicated_rows_are_refused(chip: str) -> None:
     original = full_witness()
     row, free_row = (

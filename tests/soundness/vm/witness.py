@@ -60,7 +60,7 @@ class Witness:
 
 def build_witness(guest: GuestProgram, hints: list[int] | None = None) -> Witness:
     """Executes the guest on the machine with all coprocessors."""
-    machine, preprocessed = rv32im_machine(guest, ("P2", "P2_PATH"))
+    machine, preprocessed = rv32im_machine(guest, ("P2", "P2_PATH", "EXT_DOT"))
     execution = execute(guest, np.array(hints or [], np.uint32))
     traces, public_values = generate_traces(machine, execution)
     return Witness(guest, machine, preprocessed, traces, public_values)
@@ -68,12 +68,19 @@ def build_witness(guest: GuestProgram, hints: list[int] | None = None) -> Witnes
 
 @cache
 def full_witness() -> Witness:
-    """Random instructions, hints, both forms of P2, and Merkle paths of depths 0 and 3. Copy it before changing it."""
+    """Random instructions, hints, both forms of P2, Merkle paths of depths 0 and 3, EXT_DOT in all modes. Copy it before changing it."""
     rng = random.Random(2026)
     guest = random_program(rng, 1200)
     words = guest.instruction_words.tolist()
     head = [*constant(5, ZERO_BASE + 0x20000), store("sw", 5, 5, 0)]  # so that ZERO has padding rows
     head += call(3, DATA, 0, 0) + call(3, DATA, 1, 0) + call(4, DATA, 3, 5) + call(4, DATA, 0, 0) + call(1) + call(1)
+    # EXT_DOT: three products with extension elements, four with base elements on top of an old value, none at all.
+    buffer = ZERO_BASE + 0x30000
+    head += constant(5, buffer)
+    for offset in range(0, 4 * 40, 4):
+        head += [*constant(6, rng.randrange(P)), store("sw", 6, 5, offset)]
+    head += call(5, buffer, buffer + 60, 3 << 2) + call(5, buffer + 140, buffer + 20, 4 << 2 | 3)
+    head += call(5, buffer, buffer + 20, 2) + call(5, buffer, buffer + 60, 1)
     data = [rng.randrange(P) for _ in range(14)] + [0x7F000000, 0]
     hints = [rng.randrange(P) for _ in range(24)] + [0xFFFFFFFF, 7]
     return build_witness(program(head + words, data, base=TEXT), hints)

@@ -33,7 +33,7 @@ def sample(folder: Path, name: str) -> GuestProgram:
 
 
 def check(execution: Execution) -> None:
-    machine, preprocessed = rv32im_machine(execution.program, ("P2", "P2_PATH"))
+    machine, preprocessed = rv32im_machine(execution.program, ("P2", "P2_PATH", "EXT_DOT"))
     traces, public_values = generate_traces(machine, execution)
     check_trace(machine, preprocessed, traces, public_values)
     assert output_words(public_values) == execution.outputs.tolist()
@@ -217,6 +217,59 @@ def test_64_bit_division_of_guests(tmp_path: Path) -> None:
             sums[i] = (31 * sums[i] + word % 2**32 + 7 * (word >> 32)) % 2**32
     execution = execute(guest, np.array(words, np.uint32), record=False)
     assert execution.outputs[:4].tolist() == sums
+
+
+EXT_DOT = """
+#include "blindbook_guest.hpp"
+
+int main() {
+    static std::uint32_t a[40], b[45];
+    const std::uint32_t length = guest::hint(), base = guest::hint();
+    for (std::uint32_t i = 0; i < length * (base ? 1 : 5); ++i) a[i] = guest::hint();
+    for (std::uint32_t i = 0; i < length * 5; ++i) b[i] = guest::hint();
+    guest::ext_dot(a, b, length, base, false);
+    for (std::uint32_t i = 0; i < 5; ++i) guest::commit(i, b[5 * length + i]);
+    guest::ext_dot(a, b, length, base, true);
+    for (std::uint32_t i = 0; i < 5; ++i) guest::commit(5 + i, b[5 * length + i]);
+    return 0;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def ext_dot(folder: Path) -> GuestProgram:
+    source = folder / "ext_dot.cpp"
+    source.write_text(EXT_DOT)
+    return read_elf(build_guest([source], folder / "ext_dot.elf"))
+
+
+def _product(a: list[int], b: list[int]) -> list[int]:
+    """In F[X]/(X^5 + X^2 - 1), by long division."""
+    product = [sum(a[i] * b[k - i] for i in range(5) if 0 <= k - i < 5) for k in range(9)]
+    for k in range(8, 4, -1):
+        product[k - 5] += product[k]
+        product[k - 3] -= product[k]
+    return [c % P for c in product[:5]]
+
+
+def test_extension_product_is_the_golden_one() -> None:
+    assert _product([1, 2, 3, 4, 5], [6, 7, 8, 9, 10]) == [70, 125, 61, 14, 25]
+
+
+@pytest.mark.parametrize(("length", "base"), [(0, 0), (1, 0), (1, 1), (7, 0), (8, 1)])
+def test_ext_dot_equals_host(ext_dot: GuestProgram, length: int, base: int) -> None:
+    rng = random.Random(length)
+    a = [[rng.randrange(P), *([0] * 4 if base else (rng.randrange(P) for _ in range(4)))] for _ in range(length)]
+    b = [[rng.randrange(P) for _ in range(5)] for _ in range(length)]
+    if length == 1 and not base:
+        a, b = [[1, 2, 3, 4, 5]], [[6, 7, 8, 9, 10]]
+    words = [length, base, *(w for x in a for w in x[: 1 if base else 5]), *(w for x in b for w in x)]
+    execution = execute(ext_dot, np.array(words, np.uint32))
+    terms = [_product(x, y) for x, y in zip(a, b, strict=True)]
+    once = [sum(term[j] for term in terms) % P for j in range(5)]
+    assert execution.outputs[:5].tolist() == once
+    assert execution.outputs[5:10].tolist() == [2 * c % P for c in once]
+    check(execution)
 
 
 def test_build_is_reproducible_from_any_folder(tmp_path: Path) -> None:

@@ -159,6 +159,7 @@ def test_x0_stays_zero_and_the_sink_takes_the_writes() -> None:
         (call(2, 0xFFFFFFFF, 1), "there are 16"),
         (call(4, DATA, 0, 0), "call 4"),
         (call(5, DATA, 0, 0), "call 5"),
+        (call(10), "call 10"),
         (call(0xFFFFFFFF), "not part of this machine"),
         (call(3, DATA, 2, 0), "a1 in {0, 1}"),
         (call(3, DATA + 2, 0, 0), "misaligned"),
@@ -171,6 +172,23 @@ def test_what_has_no_proof_is_an_error_with_pc(words: list[int], reason: str) ->
         execute(program([*words, *finish()]), coprocessors=("P2",))
     assert reason in str(caught.value)
     assert caught.value.cycle >= 1
+
+
+@pytest.mark.parametrize(
+    ("words", "data", "reason"),
+    [
+        (call(5, DATA, DATA + 20, 1 << 18), [], "length below 2^16"),
+        (call(5, DATA, (1 << 30) - 20, 1 << 2), [], "2^30"),
+        (call(5, DATA, DATA + 2, 0), [], "misaligned"),
+        (call(5, DATA, DATA + 20, 1 << 2), [0x7F000001], "not below p"),
+        (call(5, DATA + 4, DATA + 8, 1 << 2 | 1), [0, 0, 0xFFFFFFFF], "not below p"),
+        (call(5, DATA, DATA, 2), [0x7F000001], "start is not below p"),
+    ],
+)
+def test_faulty_ext_dot_is_an_error(words: list[int], data: list[int], reason: str) -> None:
+    with pytest.raises(ExecutionError) as caught:
+        execute(program([*words, *finish()], data))
+    assert reason in str(caught.value)
 
 
 def test_endless_program_ends_at_the_limit() -> None:

@@ -29,10 +29,12 @@ COUNTS = {
     "BLT": (22, 10, 14), "JAL": (10, 1, 7), "JALR": (19, 6, 12), "SHIFT": (37, 17, 25), "LW": (21, 3, 16),
     "SW": (21, 3, 16), "LOADSUB": (32, 15, 18), "STORESUB": (29, 11, 18), "MUL": (35, 11, 27), "DIV": (42, 28, 28),
     "ECALL": (24, 12, 25), "ZERO": (8, 1, 8), "IMG": (3, 0, 2), "ROM": (1, 0, 1), "T16": (3, 0, 3), "T5": (1, 0, 1),
-    "P2": (280, 198, 121), "PATH": (177, 158, 2), "PATH_H": (101, 17, 92),
+    "P2": (280, 198, 121), "PATH": (177, 158, 2), "PATH_H": (101, 17, 92), "DOT": (66, 22, 47), "DOT_H": (53, 19, 42),
 }  # fmt: skip
 DEGREE_TWO = {"LOGIC", "JAL", "ECALL", "ZERO"}
 CORE_SUM = (422, 156, 295)
+ALL_SUM = (1099, 570, 599)
+COPROCESSORS = ("P2", "P2_PATH", "EXT_DOT")
 
 
 @pytest.fixture(scope="module")
@@ -41,22 +43,23 @@ def guest() -> GuestProgram:
 
 
 def test_counts_of_every_chip_are_those_of_the_specification(guest: GuestProgram) -> None:
-    machine, _ = rv32im_machine(guest, ("P2", "P2_PATH"))
+    machine, _ = rv32im_machine(guest, COPROCESSORS)
     found = {c.name: (len(c.main), len(c.constraints), len(c.interactions)) for c in machine.chips}
     assert found == COUNTS
-    core = [counts for name, counts in found.items() if name not in ("P2", "PATH", "PATH_H")]
+    core = [counts for name, counts in found.items() if name not in ("P2", "PATH", "PATH_H", "DOT", "DOT_H")]
     assert tuple(sum(column) for column in zip(*core, strict=True)) == CORE_SUM
+    assert tuple(sum(column) for column in zip(*found.values(), strict=True)) == ALL_SUM
 
 
 def test_degrees_are_those_of_the_specification(guest: GuestProgram) -> None:
-    machine, _ = rv32im_machine(guest, ("P2", "P2_PATH"))
+    machine, _ = rv32im_machine(guest, COPROCESSORS)
     for chip in machine.chips:
         degree = max((c.expr.degree for c in chip.constraints), default=0)
         assert degree == (2 if chip.name in DEGREE_TWO else 0 if not chip.constraints else 3), chip.name
 
 
 def test_lowered_program_keeps_every_constraint_and_interaction(guest: GuestProgram) -> None:
-    machine, _ = rv32im_machine(guest, ("P2", "P2_PATH"))
+    machine, _ = rv32im_machine(guest, COPROCESSORS)
     for chip in machine.chips:
         lowered = chip.lower()
         assert (len(lowered.constraints), len(lowered.interactions)) == (len(chip.constraints), len(chip.interactions))

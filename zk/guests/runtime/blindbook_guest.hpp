@@ -10,7 +10,7 @@ extern "C" int main();
 
 namespace guest {
 
-enum class Call : std::uint32_t { Halt = 0, HintWord = 1, Commit = 2, P2 = 3, P2Path = 4 };
+enum class Call : std::uint32_t { Halt = 0, HintWord = 1, Commit = 2, P2 = 3, P2Path = 4, ExtDot = 5 };
 
 constexpr std::uint32_t output_count = 16;
 constexpr std::uint32_t field_order = 0x7f000001;
@@ -50,6 +50,15 @@ inline void p2_node(std::span<std::uint32_t, 16> children) { call(Call::P2, addr
 // private advice: the host supplies 8 hint words per level, lowest level first.
 inline void p2_path(std::span<std::uint32_t, 16> words, std::uint32_t depth, std::uint32_t index) {
     call(Call::P2Path, address_of(words.data()), depth, index);
+}
+
+// Extension field elements are five canonical words, lowest degree first, modulo X^5 + X^2 - 1.
+//
+// b[5 length ..] := start + sum of a_i b_i over `length` < 2^16 elements, where `start` is the old content of that slot
+// if `accumulate`, else 0. `a` has one word per element if `base`, else five. Operands must not overlap.
+inline void ext_dot(const std::uint32_t* a, std::uint32_t* b, std::uint32_t length, bool base, bool accumulate) {
+    const std::uint32_t shape = length << 2 | (accumulate ? 2U : 0U) | (base ? 1U : 0U);
+    call(Call::ExtDot, address_of(a), address_of(b), shape);
 }
 
 // Memory that is never freed, aligned to 16 bytes, zero. The heap grows from the end of the data towards the stack.

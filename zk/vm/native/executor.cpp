@@ -72,6 +72,24 @@ std::uint32_t insert(OpCode op, std::uint32_t word, std::uint32_t address, std::
     return (word & ~mask) | (value << shift & mask);
 }
 
+using ExtensionElement = std::array<std::uint32_t, 5>;
+
+// accumulator + a b in F[X]/(X^5 + X^2 - 1).
+ExtensionElement multiply_add(const ExtensionElement& accumulator, const ExtensionElement& a,
+                              const ExtensionElement& b) {
+    std::array<std::uint64_t, 9> product{};
+    for (std::size_t i = 0; i < 5; ++i)
+        for (std::size_t j = 0; j < 5; ++j)
+            product[i + j] = (product[i + j] + std::uint64_t{a[i]} * b[j]) % field_order;
+    const auto& [c0, c1, c2, c3, c4, c5, c6, c7, c8] = product;
+    constexpr std::uint64_t p = field_order;
+    const std::array<std::uint64_t, 5> reduced = {c0 + c5 + p - c8, c1 + c6, c2 + p - c5 + c7 + c8, c3 + p - c6 + c8,
+                                                  c4 + p - c7};
+    ExtensionElement result{};
+    for (std::size_t j = 0; j < 5; ++j) result[j] = static_cast<std::uint32_t>((accumulator[j] + reduced[j]) % p);
+    return result;
+}
+
 }  // namespace
 
 Executor::Executor(const Program& program, const Poseidon2Constants& constants)
@@ -303,6 +321,13 @@ void Executor::step(const Instruction& i, std::uint32_t row, std::uint32_t clk) 
     fail("op code without semantics");
 }
 
+// A word that a coprocessor accesses at `time`; each only once per call.
+Cell& Executor::coprocessor_word(std::uint32_t address, std::uint32_t time, const char* kind) {
+    Cell& cell = word_at(address, kind);
+    if (cell.time == time) fail(std::string(kind) + ": the word at " + hex(address) + " is an operand twice");
+    return cell;
+}
+
 std::uint32_t Executor::next_hint() {
     if (hints_read_ == hints_.size()) fail("the guest asked for more than " + std::to_string(hints_.size()) + " hints");
     return hints_[hints_read_++];
@@ -324,7 +349,7 @@ void Executor::halt(std::uint32_t code) {
 
 template <bool record>
 void Executor::ecall(std::uint32_t row, std::uint32_t clk) {
-    enum Call : std::uint32_t { Halt, HintWord, Commit, P2, P2Path };
+    enum Call : std::uint32_t { Halt, HintWord, Commit, P2, P2Path, ExtDot };
     const std::uint32_t time = 4 * clk;
     const Cell a7 = access_register(17, time), a0 = access_register(10, time + 1), a1 = access_register(11, time + 2),
                a2 = access_register(12, time + 3);
@@ -347,6 +372,9 @@ void Executor::ecall(std::uint32_t row, std::uint32_t clk) {
             break;
         case P2Path:
             call_path<record>(clk, a0.value, a1.value, a2.value);
+            break;
+        case ExtDot:
+            call_dot<record>(clk, a0.value, a1.value, a2.value);
             break;
         default:
             fail("call " + std::to_string(a7.value) + " is not part of this machine");
@@ -420,6 +448,49 @@ void Executor::call_path(std::uint32_t clk, std::uint32_t pointer, std::uint32_t
         head[36 + i] = current[i];
     }
     if constexpr (record) log(Family::PathHead, head);
+}
+
+// result := initial accumulator + sum of a_i b_i in the extension field; the result slot follows b.
+template <bool record>
+void Executor::call_dot(std::uint32_t clk, std::uint32_t pointer_a, std::uint32_t pointer_b, std::uint32_t shape) {
+    const std::uint32_t length = shape >> 2, base = shape & 1, initial = shape >> 1 & 1, time = 4 * clk + 2;
+    if (length >= 1U << 16) fail("EXT_DOT: expected a length below 2^16, found " + std::to_string(length));
+    const std::uint32_t result_pointer = pointer_b + 20 * length;
+    if (pointer_b >= address_limit || result_pointer >= address_limit) fail("EXT_DOT: b ends at or above 2^30");
+    std::array<std::uint32_t, dot_head_width> head{clk, pointer_a, pointer_b, length, base, initial};
+    ExtensionElement accumulator{};
+    std::array<Cell*, 5> slots{};
+    for (std::uint32_t j = 0; j < 5; ++j) {
+        slots[j] = &coprocessor_word(result_pointer + 4 * j, time, "EXT_DOT");
+        head[7 + j] = slots[j]->value;
+        head[12 + j] = slots[j]->time;
+        slots[j]->time = time;
+        if (initial == 0) continue;
+        if (slots[j]->value >= field_order) fail("EXT_DOT: word " + std::to_string(j) + " of the start is not below p");
+        accumulator[j] = slots[j]->value;
+    }
+    const auto read = [&](std::uint32_t address, std::uint32_t& word, std::uint32_t& last) {
+        Cell& cell = coprocessor_word(address, time, "EXT_DOT");
+        if (cell.value >= field_order) fail("EXT_DOT: the word at " + hex(address) + " is not below p");
+        word = cell.value;
+        last = cell.time;
+        cell.time = time;
+    };
+    const std::uint32_t words_of_a = base == 1 ? 1 : 5;
+    for (std::uint32_t i = 0; i < length; ++i) {
+        std::array<std::uint32_t, dot_width> row{clk, i, base, pointer_a, pointer_b};
+        ExtensionElement a{}, b{};
+        for (std::uint32_t j = 0; j < words_of_a; ++j) read(pointer_a + 4 * j, a[j], row[10 + j]);
+        for (std::uint32_t j = 0; j < 5; ++j) read(pointer_b + 4 * j, b[j], row[20 + j]);
+        for (std::uint32_t j = 0; j < 5; ++j) row[5 + j] = a[j], row[15 + j] = b[j], row[25 + j] = accumulator[j];
+        accumulator = multiply_add(accumulator, a, b);
+        pointer_a += 4 * words_of_a;
+        pointer_b += 20;
+        if constexpr (record) log(Family::Dot, row);
+    }
+    head[6] = pointer_a;
+    for (std::uint32_t j = 0; j < 5; ++j) slots[j]->value = head[17 + j] = accumulator[j];
+    if constexpr (record) log(Family::DotHead, head);
 }
 
 }  // namespace blindbook::vm

@@ -72,9 +72,13 @@ class Executor {
     template <bool record>
     void call_path(std::uint32_t clk, std::uint32_t pointer, std::uint32_t depth, std::uint32_t index);
 
+    template <bool record>
+    void call_dot(std::uint32_t clk, std::uint32_t pointer_a, std::uint32_t pointer_b, std::uint32_t shape);
+
     [[nodiscard]] Cell access_register(std::uint32_t number, std::uint32_t time);
     void write_register(std::uint32_t number, std::uint32_t time, std::uint32_t value, Cell& old);
     [[nodiscard]] Cell& word_at(std::uint32_t address, const char* kind);
+    [[nodiscard]] Cell& coprocessor_word(std::uint32_t address, std::uint32_t time, const char* kind);
     [[nodiscard]] std::uint32_t next_hint();
     void commit(std::uint32_t index, std::uint32_t word);
     void halt(std::uint32_t code);

@@ -105,6 +105,8 @@ enum class Family : std::uint8_t {
     P2,
     PathHead,
     Path,
+    DotHead,
+    Dot,
 };
 
 struct FamilyShape {
@@ -118,12 +120,16 @@ constexpr std::uint32_t p2_width = 35;     // clk, ptr, node, 16 words, 16 times
 constexpr std::uint32_t path_head_width = 44;  // clk, ptr, depth, index, 16 old words, 16 times, 8 words of the root
 constexpr std::uint32_t path_width = 19;       // clk, level, index, 16 words (left, right)
 
-inline constexpr std::array<FamilyShape, 19> family_shapes = {{
+constexpr std::uint32_t dot_head_width = 22;  // clk, a, b, len, base, init, end of a, 5 old words, 5 times, 5 results
+constexpr std::uint32_t dot_width = 30;       // clk, i, base, a, b, 5 words of a, 5 times, 5 of b, 5 times, accumulator
+
+inline constexpr std::array<FamilyShape, 21> family_shapes = {{
     {"ADDI", cpu_width},     {"ADD", cpu_width},          {"LOGIC", cpu_width}, {"CMP", cpu_width},
     {"BEQ", cpu_width},      {"BLT", cpu_width},          {"JAL", cpu_width},   {"JALR", cpu_width},
     {"SHIFT", cpu_width},    {"LW", cpu_width},           {"SW", cpu_width},    {"LOADSUB", cpu_width},
     {"STORESUB", cpu_width}, {"MUL", cpu_width},          {"DIV", cpu_width},   {"ECALL", ecall_width},
-    {"P2", p2_width},        {"PATH_H", path_head_width}, {"PATH", path_width},
+    {"P2", p2_width},        {"PATH_H", path_head_width}, {"PATH", path_width}, {"DOT_H", dot_head_width},
+    {"DOT", dot_width},
 }};
 
 }  // namespace blindbook::vm
