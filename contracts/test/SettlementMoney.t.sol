@@ -302,6 +302,16 @@ contract SettlementMoneyTest is SettlementFixture {
         settlement.claimWithdrawal(1, recordOf(header, 0), leaves[2], path);
     }
 
+    function test_leaf_that_does_not_stand_at_its_index_is_refused() external {
+        depositFor(alice, 100e6);
+        Withdrawal[] memory leaves = new Withdrawal[](1);
+        leaves[0] = Withdrawal(1, carol, 30e6, 0); // the only leaf, so its index ought to be 0
+        BatchHeader memory header = headerWith(leaves);
+        submit(header);
+        vm.expectRevert(ISettlement.PathInvalid.selector);
+        settlement.claimWithdrawal(1, recordOf(header, 0), leaves[0], new bytes32[](0));
+    }
+
     function test_empty_list_has_nothing_to_claim() external {
         BatchHeader memory header = nextHeader();
         submit(header);

@@ -52,6 +52,7 @@ contract SettlementSetupTest is SettlementFixture {
 
     function test_signer_body_must_have_the_length_its_count_demands() external {
         bytes memory body = signersBody();
+        signersRefused("");
         signersRefused(bytes.concat(body, hex"00"));
         signersRefused(hex"0101010000000000");
         signersRefused(hex"01010100000000");
