@@ -3,6 +3,9 @@ pragma solidity 0.8.37;
 
 // One error per check of the verifier (proof system, section 12). Expected value first, provided second.
 
+/// Construction: 1 to 8 evaluators, tables with code.
+error InvalidConstruction();
+
 /// Step 1: the header.
 error WrongMagic(uint256 provided);
 error WrongVersion(uint256 expected, uint256 provided);

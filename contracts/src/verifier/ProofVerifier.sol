@@ -5,6 +5,7 @@ import {IProofVerifier} from "../interfaces/IProofVerifier.sol";
 import {checkRootSum, verifyLayers} from "./Argument.sol";
 import {
     EvaluatorFailed,
+    InvalidConstruction,
     PublicValueOutOfRange,
     UnusedOutputNotZero,
     WrongChipCount,
@@ -100,7 +101,7 @@ contract ProofVerifier is IProofVerifier {
 
     constructor(bytes32 programId_, address tables_, OpeningVerifier openingVerifier_, address[] memory evaluators) {
         uint256 count = evaluators.length;
-        require(count > 0 && count <= EVALUATORS_MAX && tables_.code.length > 1);
+        if (count == 0 || count > EVALUATORS_MAX || tables_.code.length < 2) revert InvalidConstruction();
         address[EVALUATORS_MAX] memory list;
         for (uint256 i = 0; i < count; i++) {
             list[i] = evaluators[i];

@@ -61,6 +61,10 @@ class DeployedVerifier:
             raise Refused(_error_name(error)) from error
 
 
+class CreationFailed(Exception):
+    """A contract could not be created; the message names it."""
+
+
 class Refused(Exception):
     """The verifier reverted; the message is the name of its error."""
 
@@ -163,7 +167,7 @@ def create(web3: Web3, creation: bytes, name: str, gas: dict[str, int]) -> str:
     sent = web3.eth.send_transaction({"from": web3.eth.accounts[0], "data": creation, "gas": CALL_GAS})
     receipt = web3.eth.wait_for_transaction_receipt(sent)
     if receipt["status"] != 1 or not receipt["contractAddress"]:
-        raise AssertionError(f"{name} could not be created")
+        raise CreationFailed(name)
     gas[name] = int(receipt["gasUsed"])
     return str(receipt["contractAddress"])
 

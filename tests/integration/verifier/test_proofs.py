@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from web3 import Web3
 
+from exchange.settlement.artifacts import load
 from gpu.reference import ReferenceDevice
-from tests.integration.verifier.chain import DeployedVerifier, Refused, deploy
+from tests.integration.verifier.chain import CreationFailed, DeployedVerifier, Refused, deploy
 from tests.integration.verifier.conftest import TOY_RANGES
 from tests.soundness import golden, toy
 from tests.soundness.conftest import Field, Toy, small
@@ -26,8 +27,8 @@ from zk.errors import (
     ZerocheckError,
 )
 from zk.field import P
-from zk.solidity.assembler import init_code
-from zk.solidity.deployment import deployment
+from zk.solidity.assembler import CODE_SIZE_MAX, init_code
+from zk.solidity.deployment import OPENING_SOURCE, VERIFIER_SOURCE, deployment
 
 GOLDEN = Path(__file__).resolve().parents[2] / "vectors" / "toy_K_v1.proof"
 
@@ -225,6 +226,22 @@ def test_evaluator_that_fails_refuses_every_proof(kit: Toy, web3: Web3) -> None:
     for code in (b"\0", bytes.fromhex("60206000f3"), bytes.fromhex("60006000fd")):  # stops, returns one word, reverts
         verifier = deploy(web3, replace(honest, evaluators=(init_code(code),)))
         refused(verifier, kit.proof, "EvaluatorFailed")
+
+
+def test_verifier_with_missing_parts_cannot_be_created(kit: Toy, web3: Web3) -> None:
+    honest = deployment(kit.vk, TOY_RANGES)
+    (evaluator,) = honest.evaluators
+    deploy(web3, replace(honest, evaluators=(evaluator,) * 8))
+    for evaluators in ((), (evaluator,) * 9):
+        with pytest.raises(CreationFailed, match="verifier"):
+            deploy(web3, replace(honest, evaluators=evaluators))
+    with pytest.raises(CreationFailed, match="verifier"):
+        deploy(web3, replace(honest, tables=init_code(b"\0")))
+
+
+def test_contracts_fit_the_code_size_limit() -> None:
+    for source in (OPENING_SOURCE, VERIFIER_SOURCE):
+        assert 0 < load(source).runtime_bytes <= CODE_SIZE_MAX
 
 
 def test_proof_of_another_program_is_refused(kit: Toy, verifier: DeployedVerifier) -> None:
