@@ -75,7 +75,7 @@ def encode_hints(
         struct.pack("<I", len(commands)),
     ]
     for command in commands:
-        parts += [struct.pack("<I", len(command)), command]
+        parts += [struct.pack("<I", len(command)), command, bytes(-len(command) % 16)]
         if not is_from_queue(command):
             continue
         entry = next(entries, None)

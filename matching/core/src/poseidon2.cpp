@@ -101,6 +101,17 @@ void permute(u32* state) {
     for (int i = 0; i < 16; ++i) state[i] = multiply(s[i], 1);
 }
 
+void absorb_blocks(u32* state, const u8* bytes, u32 blocks) {
+    for (u32 block = 0; block < blocks; ++block, bytes += 16) {
+        for (u32 i = 0; i < 4; ++i) {
+            u32 word = load<u32>(bytes + 4 * i);
+            state[2 * i] = word & 0xFFFF;
+            state[2 * i + 1] = word >> 16;
+        }
+        permute(state);
+    }
+}
+
 void permute_node(u32* state) {
     u32 s[16];
     for (int i = 0; i < 16; ++i) s[i] = state[i];

@@ -13,11 +13,15 @@ from exchange.settlement.withdrawal_tree import Withdrawal, WithdrawalTree
 from matching import _core
 from matching.batch import BatchInput, build_batch_input, encode_hints, is_from_queue, run_batch
 from matching.codec import (
+    Command,
     CommandKind,
     Deposit,
     FundInsurance,
+    Leg,
     LiquidationEventStep,
     LiquidationState,
+    PlaceOrders,
+    ResultCode,
     Trade,
     decode_command,
     decode_events,
@@ -229,3 +233,15 @@ def test_250_orders_fit_one_proof(guest: GuestProgram) -> None:
     print(f"{len(batch.commands)} commands: {run.cycles:,} cycles, {run.cycles // len(batch.commands):,} each")
     assert run.exit_code == 0
     assert run.cycles < 3_000_000, "the design estimates 2 to 3 M cycles; the bound of a proof is 2^22"
+
+
+@pytest.mark.parametrize("length", [48, 49, 61, 1_000])
+def test_a_malformed_command_of_any_length_stays_provable(guest: GuestProgram, length: int) -> None:
+    player = BatchPlayer(seed=9, accounts=2, prepared_orders=0)
+    player.start()
+    header = Command(player.venue.seq + 1, PlaceOrders([Leg()]), account=2, nonce=player.venue.now).encode()[:48]
+    events = player.machine.apply(header + b"\xa5" * (length - 48))
+    assert decode_events(events)[-1].code == ResultCode.MALFORMED
+    player.venue.seq += 1
+    built = player.finish().build()
+    assert execute(guest, built.hints).output_bytes[:32] == built.public_inputs_hash

@@ -120,3 +120,11 @@ def test_a_root_taken_while_recording_does_not_spoil_the_witness(venue: Venue, m
 def test_witness_needs_a_recording(machine: EditableEngine) -> None:
     with pytest.raises(RuntimeError, match="recording"):
         machine.engine.take_witness()
+
+
+def test_bytes_longer_than_any_command_halt(machine: EditableEngine, venue: Venue) -> None:
+    command = Command(venue.seq + 1, PlaceOrders([Leg()]), account=2, nonce=venue.now).encode()
+    with pytest.raises(CoreHalted) as halted:
+        machine.apply(command.ljust(8_193, b"\0"))
+    assert halted.value.code == 1
+    assert int.from_bytes(machine.apply(command.ljust(8_192, b"\0"))[2:4], "little") == 1, "recorded as MALFORMED"

@@ -30,6 +30,11 @@ struct Command {
 
     [[nodiscard]] const u8* body() const { return bytes + sizeof(CommandHeader); }
     [[nodiscard]] CommandKind kind() const { return static_cast<CommandKind>(header.kind); }
+    // The body in place, without a copy; offset is a multiple of the type's alignment.
+    template <class Body>
+    [[nodiscard]] const Body& body_at(u32 offset = 0) const {
+        return *reinterpret_cast<const Body*>(body() + offset);
+    }
     template <class Body>
     [[nodiscard]] Body body_as(u32 offset = 0) const {
         return load<Body>(body() + offset);

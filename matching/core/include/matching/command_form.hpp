@@ -29,7 +29,7 @@ namespace matching {
     if (!is_list_well_formed(command, sizeof(Leg), 1, kLegsMax)) return false;
     u32 count = command.body_as<ListHeader>().count;
     for (u32 i = 0; i < count; ++i) {
-        auto leg = command.body_as<Leg>(static_cast<u32>(sizeof(ListHeader) + i * sizeof(Leg)));
+        const Leg& leg = command.body_at<Leg>(static_cast<u32>(sizeof(ListHeader) + i * sizeof(Leg)));
         if (!is_leg_well_formed(leg)) return false;
     }
     return true;
@@ -39,7 +39,8 @@ namespace matching {
     if (!is_list_well_formed(command, sizeof(CancelItem), 1, kLegsMax)) return false;
     u32 count = command.body_as<ListHeader>().count;
     for (u32 i = 0; i < count; ++i) {
-        auto item = command.body_as<CancelItem>(static_cast<u32>(sizeof(ListHeader) + i * sizeof(CancelItem)));
+        const CancelItem& item =
+            command.body_at<CancelItem>(static_cast<u32>(sizeof(ListHeader) + i * sizeof(CancelItem)));
         if (item.by_client > 1 || item.zero != 0) return false;
     }
     return true;
@@ -105,7 +106,7 @@ namespace matching {
         case CommandKind::LiquidationStep:
             return is_fixed(command, 8, 6, 8);
         case CommandKind::InsuranceOrder:
-            return is_fixed(command, sizeof(Leg)) && is_leg_well_formed(command.body_as<Leg>());
+            return is_fixed(command, sizeof(Leg)) && is_leg_well_formed(command.body_at<Leg>());
         case CommandKind::BatchClose:
             return command.header.body_len == 0;
         case CommandKind::CreateMarket:

@@ -40,9 +40,9 @@ void create_genesis(Access& state, const GenesisTerms& terms) {
     system.insurance_share_ppm = terms.insurance_share_ppm;
 }
 
-// Parses the header; false if the bytes are shorter than one. `bytes` is 8-aligned.
+// Parses the header; false if the bytes are shorter than one or longer than any command. `bytes` is 8-aligned.
 [[nodiscard]] inline bool parse_command(const u8* bytes, u32 size, Command& command) {
-    if (size < sizeof(CommandHeader)) return false;
+    if (size < sizeof(CommandHeader) || size > kCommandBytesMax) return false;
     command = {bytes, size, load<CommandHeader>(bytes)};
     return true;
 }

@@ -9,6 +9,8 @@ namespace matching {
 
 // state[16], canonical elements; in place.
 void permute(u32* state);
+// For each of `blocks` > 0 blocks of 16 bytes: state[0..8) := its eight 16-bit elements, then the permutation.
+void absorb_blocks(u32* state, const u8* bytes, u32 blocks);
 // state[0..8) := first 8 of P2(state) + state; state[8..16) unchanged.
 void permute_node(u32* state);
 
@@ -18,28 +20,15 @@ enum class HashTag : u32 { Page = 1, Command = 2, OracleReport = 3, BooksSalt = 
 class Absorber {
   public:
     Absorber(HashTag tag, u32 length_bytes, u32 domain = 0) {
+        // Lanes 0..8 are overwritten by the first block, so only the others are set.
         state_[8] = static_cast<u32>(tag);
         state_[9] = length_bytes;
         state_[10] = domain;
+        for (int i = 11; i < 16; ++i) state_[i] = 0;
     }
 
-    // Four words are one block of eight elements.
-    void block(u32 a, u32 b, u32 c, u32 d) {
-        constexpr u32 mask = 0xFFFF;
-        state_[0] = a & mask;
-        state_[1] = a >> 16;
-        state_[2] = b & mask;
-        state_[3] = b >> 16;
-        state_[4] = c & mask;
-        state_[5] = c >> 16;
-        state_[6] = d & mask;
-        state_[7] = d >> 16;
-        permute(state_);
-    }
-
-    void words(const u32* data, u32 count) {  // count % 4 == 0
-        for (u32 i = 0; i < count; i += 4) block(data[i], data[i + 1], data[i + 2], data[i + 3]);
-    }
+    void blocks(const u8* bytes, u32 count) { absorb_blocks(state_, bytes, count); }
+    void digest_words(const u32 (&words)[8]) { blocks(reinterpret_cast<const u8*>(words), 2); }
 
     [[nodiscard]] Digest digest() const {
         Digest out;
@@ -48,21 +37,18 @@ class Absorber {
     }
 
   private:
-    alignas(8) u32 state_[16] = {};
+    alignas(8) u32 state_[16];
 };
 
 // absorb(tag, bytes) of any length; bytes is 4-aligned. Empty input: one permutation.
 [[nodiscard]] inline Digest absorb(HashTag tag, const u8* bytes, u32 length, u32 domain = 0) {
     Absorber absorber(tag, length, domain);
     u32 whole = length & ~u32{15};
-    for (u32 i = 0; i < whole; i += 16) {
-        absorber.block(load<u32>(bytes + i), load<u32>(bytes + i + 4), load<u32>(bytes + i + 8),
-                       load<u32>(bytes + i + 12));
-    }
+    if (whole != 0) absorber.blocks(bytes, whole / 16);
     if (whole != length || length == 0) {
         alignas(8) u8 last[16] = {};
         for (u32 i = whole; i < length; ++i) last[i - whole] = bytes[i];
-        absorber.block(load<u32>(last), load<u32>(last + 4), load<u32>(last + 8), load<u32>(last + 12));
+        absorber.blocks(last, 1);
     }
     return absorber.digest();
 }
@@ -92,8 +78,8 @@ class Absorber {
 // Chains absorb `previous || item`, 64 bytes.
 [[nodiscard]] inline Digest hash_chain(HashTag tag, const Digest& previous, const u32 (&item)[8]) {
     Absorber absorber(tag, 64);
-    absorber.words(previous.words, 8);
-    absorber.words(item, 8);
+    absorber.digest_words(previous.words);
+    absorber.digest_words(item);
     return absorber.digest();
 }
 
@@ -112,8 +98,8 @@ struct ArenaRoots {
                   hash_node(roots[Arena::Order], roots[Arena::Level])),
         hash_node(hash_node(roots[Arena::Trie], roots[Arena::BookHead]), hash_node(Digest{}, roots[Arena::AdlPlan])));
     Absorber salted(HashTag::BooksSalt, 64);
-    salted.words(books_salt.words, 8);
-    salted.words(arenas.words, 8);
+    salted.digest_words(books_salt.words);
+    salted.digest_words(arenas.words);
     Digest books = salted.digest();
     Digest markets = hash_node(roots[Arena::MarketConfig], roots[Arena::MarketState]);
     return hash_node(hash_node(roots[Arena::Account], books), hash_node(markets, roots[Arena::System]));

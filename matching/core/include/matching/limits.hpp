@@ -20,6 +20,7 @@ inline constexpr u32 kLegsMax = 64;
 inline constexpr u32 kExpiriesMax = 16;
 inline constexpr u32 kTiersMax = 4;
 inline constexpr u32 kImpactLevelsMax = 64;
+inline constexpr u32 kCommandBytesMax = 8192;  // above every well-formed command; longer bytes halt (1)
 
 inline constexpr u32 kMatchStepsMax = 4096;
 inline constexpr u32 kLiquidationStepsMax = 256;

@@ -158,7 +158,7 @@ template <class Access>
                 }
             }
         }
-        after = after + compute_position_margin(merged, config, state);
+        add_position(after, merged, config, state);
         notional += notional_ceil(magnitude(merged.size_lots), config.lot_tick_value_e6, state.mark_fine);
     }
     return covers(after.equity, max(after.initial, short_ceil(notional, 10)));

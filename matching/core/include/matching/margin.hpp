@@ -46,40 +46,35 @@ struct Margin {
     return compute_worst_lots(position.size_lots, position.open_lots[kBuy], position.open_lots[kSell]);
 }
 
-// What one position adds: value - cost - pending funding, im of the worst case, mm of the size.
-[[nodiscard]] inline Margin compute_position_margin(const Position& position, const MarketConfig& config,
-                                                    const MarketState& state) {
-    Margin margin;
+// Adds what one position contributes: value - cost - pending funding, im of the worst case, mm of the size.
+inline void add_position(Margin& sum, const Position& position, const MarketConfig& config, const MarketState& state) {
     u32 tick_value = config.lot_tick_value_e6;
     if (position.size_lots != 0) {
         i64 value = position_value_floor(position.size_lots, tick_value, state.mark_fine);
-        margin.equity = i128{value} - i128{position.cost_e6};
+        sum.equity = sum.equity + i128{value} - i128{position.cost_e6};
         i64 owed = compute_funding_owed(position, state.funding_index);
-        if (owed != 0) margin.equity = margin.equity - i128{owed};
+        if (owed != 0) sum.equity = sum.equity - i128{owed};
         u64 notional = notional_ceil(magnitude(position.size_lots), tick_value, state.mark_fine);
-        margin.maintenance = compute_maintenance_margin(config, notional);
+        sum.maintenance += compute_maintenance_margin(config, notional);
     }
     u64 worst = compute_worst_lots(position);
-    margin.initial =
-        compute_initial_margin(config, notional_ceil(worst, tick_value, state.mark_fine), position.leverage);
-    return margin;
+    sum.initial += compute_initial_margin(config, notional_ceil(worst, tick_value, state.mark_fine), position.leverage);
 }
 
 inline constexpr u16 kNoMarket = 0xFFFF;
 
-// Sum over the positions, except the one in market `without`; neither collateral nor hold.
+// Adds the positions, except the one in market `without`.
 template <class Access>
-[[nodiscard]] Margin sum_positions(Context<Access>& context, const Account& account, u16 without = kNoMarket) {
-    Margin sum;
+void add_positions(Context<Access>& context, Margin& sum, const Account& account, u16 without = kNoMarket) {
     for (u32 i = 0; i < account.position_count; ++i) {
         const Position& position = account.positions[i];
         if (position.market == without) continue;
-        sum = sum + compute_position_margin(position, context.state.template read<MarketConfig>(position.market),
-                                            context.state.template read<MarketState>(position.market));
+        add_position(sum, position, context.state.template read<MarketConfig>(position.market),
+                     context.state.template read<MarketState>(position.market));
     }
-    return sum;
 }
 
+// Collateral and the hold of orders that take no margin.
 [[nodiscard]] inline Margin wallet_margin(i64 collateral_e6, u32 free_orders) {
     return {i128{collateral_e6}, free_orders * kFreeOrderHold_e6, 0};
 }
@@ -87,7 +82,9 @@ template <class Access>
 // E_cross, IM_cross and MM_cross of the account, pending funding included.
 template <class Access>
 [[nodiscard]] Margin compute_margin(Context<Access>& context, const Account& account) {
-    return sum_positions(context, account) + wallet_margin(account.collateral_e6, account.free_orders);
+    Margin margin = wallet_margin(account.collateral_e6, account.free_orders);
+    add_positions(context, margin, account);
+    return margin;
 }
 
 [[nodiscard]] inline bool covers(const i128& equity, u64 requirement) {

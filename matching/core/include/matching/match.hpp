@@ -96,24 +96,32 @@ template <class Access>
     return after;
 }
 
+// The scope with `position` in its market, the wallet and the positions elsewhere.
+[[nodiscard]] inline Margin compute_scope_margin(const Margin& others, i64 wallet_e6, u32 free_orders,
+                                                 const Position& position, const MarketView& market) {
+    Margin margin = others + wallet_margin(wallet_e6, free_orders);
+    add_position(margin, position, market.config, market.state);
+    return margin;
+}
+
 // Test (b): a taker that grows keeps its initial margin; one that shrinks does not worsen its health.
 template <class Access>
 [[nodiscard]] bool is_taker_margin_kept(Context<Access>& context, const MarketView& market, Taker& taker,
                                         const Fill& fill) {
     if (!taker.is_sum_known) {
-        taker.other_positions = sum_positions(context, taker.account, market.id);
+        add_positions(context, taker.other_positions, taker.account, market.id);
         taker.is_sum_known = true;
     }
     const Position& position = taker.position;
     Position after_position = position_after(position, fill.taker);
     after_position.funding_index = market.state.funding_index;
     u32 free_orders = taker.account.free_orders;
-    Margin after = taker.other_positions + wallet_margin(fill.taker.wallet_e6, free_orders) +
-                   compute_position_margin(after_position, market.config, market.state);
+    Margin after =
+        compute_scope_margin(taker.other_positions, fill.taker.wallet_e6, free_orders, after_position, market);
     if (covers(after.equity, after.initial)) return true;
     if (does_grow(position.size_lots, after_position.size_lots)) return false;
-    Margin before = taker.other_positions + wallet_margin(taker.account.collateral_e6, free_orders) +
-                    compute_position_margin(position, market.config, market.state);
+    Margin before =
+        compute_scope_margin(taker.other_positions, taker.account.collateral_e6, free_orders, position, market);
     return is_health_kept(before, after);
 }
 
@@ -157,17 +165,17 @@ template <class Access>
                    fill.maker_fee_e6;
         bool keeps_position = fill.maker.size_lots != 0 || has_other_size(maker, market.id);
         if (gain >= 0 && keeps_position) return true;
-        Margin others = sum_positions(context, maker, market.id);
-        Margin after = others + wallet_margin(fill.maker.wallet_e6, free_orders) +
-                       compute_position_margin(after_position, market.config, market.state);
+        Margin others;
+        add_positions(context, others, maker, market.id);
+        Margin after = compute_scope_margin(others, fill.maker.wallet_e6, free_orders, after_position, market);
         if (gain >= 0 && !after.equity.is_negative()) return true;
         if (covers(after.equity, after.initial)) return true;
-        Margin before = others + wallet_margin(maker.collateral_e6, maker.free_orders) +
-                        compute_position_margin(position, market.config, market.state);
+        Margin before = compute_scope_margin(others, maker.collateral_e6, maker.free_orders, position, market);
         return is_health_kept(before, after);
     }
-    Margin after = sum_positions(context, maker, market.id) + wallet_margin(fill.maker.wallet_e6, free_orders) +
-                   compute_position_margin(after_position, market.config, market.state);
+    Margin after = wallet_margin(fill.maker.wallet_e6, free_orders);
+    add_positions(context, after, maker, market.id);
+    add_position(after, after_position, market.config, market.state);
     return covers(after.equity, after.maintenance + compute_catching_up_extra(market, order.side, fill));
 }
 

@@ -31,8 +31,8 @@ struct ClampedPrice {
 }
 
 template <class Access>
-[[nodiscard]] OracleReport load_report(const Context<Access>& context, u32 i) {
-    return context.command.template body_as<OracleReport>(
+[[nodiscard]] const OracleReport& report_at(const Context<Access>& context, u32 i) {
+    return context.command.template body_at<OracleReport>(
         static_cast<u32>(sizeof(ListHeader) + i * sizeof(OracleReport)));
 }
 
@@ -80,12 +80,12 @@ Code oracle_round(Context<Access>& context) {
     if (context.system.oracle_k == 0 || count < context.system.oracle_k) return Code::OracleQuorum;
     i32 last_signer = -1;
     for (u32 i = 0; i < count; ++i) {
-        i32 signer = load_report(context, i).signer;
+        i32 signer = report_at(context, i).signer;
         if (signer <= last_signer || signer >= context.system.oracle_n) return Code::OracleSignerOrder;
         last_signer = signer;
     }
     for (u32 i = 0; i < count; ++i) {
-        if (!is_report_in_time(load_report(context, i).time_ms, context.now_ms)) return Code::OracleReportAge;
+        if (!is_report_in_time(report_at(context, i).time_ms, context.now_ms)) return Code::OracleReportAge;
     }
     for (u32 market = 0; market < context.system.market_count; ++market) {
         u8 status = context.state.template read<MarketState>(market).status;

@@ -120,9 +120,9 @@ template <class Access>
                                        const Account& account, const Position& position) {
     Position with = position;
     with.open_lots[leg.side] += leg.size_lots;
-    Margin margin = sum_positions(context, account, market.id) +
-                    wallet_margin(account.collateral_e6, account.free_orders) +
-                    compute_position_margin(with, market.config, market.state);
+    Margin margin = wallet_margin(account.collateral_e6, account.free_orders);
+    add_positions(context, margin, account, market.id);
+    add_position(margin, with, market.config, market.state);
     u64 notional = notional_ceil(leg.size_lots, market.config.lot_tick_value_e6, market.state.mark_fine);
     u64 fee = ppm_ceil(notional, context.system.fee_tiers[account.fee_tier].taker_ppm);
     return margin.equity - i128::from_unsigned(fee) >= i128::from_unsigned(margin.initial);
@@ -142,9 +142,13 @@ template <class Access>
                                       const Taker& taker) {
     Position with = taker.position;
     with.open_lots[leg.side] += taker.remaining_lots;
-    Margin others = taker.is_sum_known ? taker.other_positions : sum_positions(context, taker.account, market.id);
-    Margin margin = others + wallet_margin(taker.account.collateral_e6, taker.account.free_orders) +
-                    compute_position_margin(with, market.config, market.state);
+    Margin margin = wallet_margin(taker.account.collateral_e6, taker.account.free_orders);
+    if (taker.is_sum_known) {
+        margin = margin + taker.other_positions;
+    } else {
+        add_positions(context, margin, taker.account, market.id);
+    }
+    add_position(margin, with, market.config, market.state);
     u64 loss = compute_rest_loss(market.config, market.state.mark_fine, leg, taker.remaining_lots);
     return margin.equity - i128::from_unsigned(loss) >= i128::from_unsigned(margin.initial);
 }
@@ -180,8 +184,7 @@ template <class Access>
         if (lots == 0 || notional < market.config.order_notional_min_e6) return Code::NotionalTooSmall;
         taker.remaining_lots = lots;
     }
-    Order& order = context.state.template write<Order>(slot);
-    order = Order{};
+    Order& order = context.state.template write<Order>(slot);  // a popped slot is zero
     order.order_id = taker.order_id;
     order.account = taker.account.account_id;
     order.market = market.id;

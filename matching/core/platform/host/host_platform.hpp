@@ -21,6 +21,9 @@ class HostPlatform {
         if (next_ == hints_.size()) throw ReplayHalted{kHintsExhausted};
         return hints_[next_++];
     }
+    void read_blocks(u8* bytes, u32 blocks) {
+        for (u32 at = 0; at < 16 * blocks; at += 4) store<u32>(bytes + at, hint());
+    }
     [[noreturn]] void halt(replay::HaltReason reason) { throw ReplayHalted{static_cast<u32>(reason)}; }
     [[nodiscard]] void* allocate(size_t bytes) {
         blocks_.emplace_back(std::calloc(bytes == 0 ? 1 : bytes, 1), &std::free);

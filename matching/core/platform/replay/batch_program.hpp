@@ -2,8 +2,8 @@
 // (settlement 5.3, decisions 19..22). What it proves is S1, S2, S5, S6, S9 and S12 of rules 16.
 //
 // Hints, as words: chain id (2), exchange address (5), priority prefix before (8), opening root (8); per arena its
-// pages and siblings; the number of commands; per command its length in bytes and its words, and for an L1 command the
-// sender (5) and timestamp (2) of the queue's entry.
+// pages and siblings; the number of commands; per command its length in bytes and its words, filled to 16 bytes, and
+// for an L1 command the sender (5) and timestamp (2) of the queue's entry.
 #pragma once
 
 #include "matching/engine.hpp"
@@ -12,7 +12,6 @@
 
 namespace matching::replay {
 
-inline constexpr u32 kCommandBytesMax = 8192;
 inline constexpr u32 kPublicInputBytes = 492;
 inline constexpr u32 kPublicInputMagic = 0x42420001;
 
@@ -122,6 +121,14 @@ struct BatchOutcome {
     KeccakDigest hash;
 };
 
+// The bytes between the command's end and the end of its last block of 16.
+[[nodiscard]] inline bool is_filling_zero(const u8* buffer, u32 size) {
+    u32 any = 0, at = size;
+    for (; at % 4 != 0; ++at) any |= buffer[at];
+    for (; at % 16 != 0; at += 4) any |= load<u32>(buffer + at);
+    return any == 0;
+}
+
 // Reads, checks and applies the commands; leaves the priority prefix after them in the binding.
 template <class Platform>
 void apply_batch(Platform& platform, ReplayState<Platform>& state, ChainBinding& binding) {
@@ -130,8 +137,9 @@ void apply_batch(Platform& platform, ReplayState<Platform>& state, ChainBinding&
     if (count < 2 || count > kBatchCommandsMax) platform.halt(HaltReason::BatchForm);
     for (u32 i = 0; i < count; ++i) {
         u32 size = platform.hint();
-        if (size > kCommandBytesMax || size % 4 != 0) platform.halt(HaltReason::Command);
-        for (u32 at = 0; at < size; at += 4) store<u32>(buffer + at, platform.hint());
+        if (size > kCommandBytesMax) platform.halt(HaltReason::Command);
+        if (size != 0) platform.read_blocks(buffer, (size + 15) / 16);
+        if (!is_filling_zero(buffer, size)) platform.halt(HaltReason::Command);
         Command command{};
         if (!parse_command(buffer, size, command)) platform.halt(HaltReason::Command);
         bool is_first = i == 0, is_last = i + 1 == count;

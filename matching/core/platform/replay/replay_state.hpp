@@ -151,10 +151,6 @@ class ReplayState {
         slots_[slot] = frame;
     }
 
-    void read_words(u8* bytes, u32 from, u32 to) {
-        for (u32 i = from; i < to; i += 4) store<u32>(bytes + i, platform_.hint());
-    }
-
     [[nodiscard]] static u32 page_bytes(Arena arena, const Frame* frame) {
         if (arena == Arena::Account) return reinterpret_cast<const Account*>(frame->bytes)->page_bytes();
         return shape_of(arena).page_bytes();
@@ -190,11 +186,12 @@ class ReplayState {
         Frame* frame = static_cast<Frame*>(platform_.allocate(static_cast<u32>(sizeof(Frame)) + full_bytes));
         frame->index = platform_.hint();
         if (arena == Arena::Account) {
-            read_words(frame->bytes, 0, 128);
+            platform_.read_blocks(frame->bytes, 128 / 16);
             if (!is_page_possible(arena, frame)) platform_.halt(HaltReason::PageForm);
-            read_words(frame->bytes, 128, page_bytes(arena, frame));
+            u32 position_blocks = (page_bytes(arena, frame) - 128) / 16;
+            if (position_blocks != 0) platform_.read_blocks(frame->bytes + 128, position_blocks);
         } else {
-            read_words(frame->bytes, 0, full_bytes);
+            platform_.read_blocks(frame->bytes, full_bytes / 16);  // a page is whole blocks
             if (!is_page_possible(arena, frame)) platform_.halt(HaltReason::PageForm);
         }
         return frame;
