@@ -41,12 +41,23 @@ class Config(StrEnum):
     K = "K"
 
 
+class Coprocessor(StrEnum):
+    """Coprocessor calls that a machine may have."""
+
+    P2 = "P2"
+    P2_PATH = "P2_PATH"
+    EXT_DOT = "EXT_DOT"
+
+
 ElfArgument = Annotated[Path, typer.Argument(metavar="ELF", help="Guest program (ELF32 RISC-V).", show_default=False)]
 HintsOption = Annotated[Path | None, typer.Option("--hints", help="File of private words, little-endian u32.")]
 HintOption = Annotated[list[int] | None, typer.Option("--hint", help="One private word; may be repeated.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 ConfigOption = Annotated[Config, typer.Option("--config", help="P2: Poseidon2. K: Keccak, for verification on chain.")]
-PathsOption = Annotated[bool, typer.Option("--paths", help="The machine also has the call P2_PATH.")]
+CoprocessorsOption = Annotated[
+    list[Coprocessor],
+    typer.Option("--coprocessor", help="Call that the machine has; may be repeated (part of the key)."),
+]
 LogRowsOption = Annotated[
     int | None,
     typer.Option(
@@ -105,7 +116,7 @@ def prove(
     hints: HintsOption = None,
     hint: HintOption = None,
     config: ConfigOption = Config.P2,
-    paths: PathsOption = False,
+    coprocessor: CoprocessorsOption = [Coprocessor.P2],  # noqa: B006 (typer reads it, nobody changes it)
     log_rows: LogRowsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -118,7 +129,7 @@ def prove(
         program, words = read_elf(elf), _hints(hints, hint)
         device = default_device()
         report("keys", 0.0)
-        keys = guest_keys(program, config.value, _coprocessors(paths), device, log_rows_max=log_rows)
+        keys = guest_keys(program, config.value, _names(coprocessor), device, log_rows_max=log_rows)
         proven = prove_guest(keys, words, device, report)
         write_atomically(out, proven.proof)
     result = {
@@ -142,7 +153,7 @@ def verify(
     elf: ElfArgument,
     proof: Annotated[Path, typer.Argument(metavar="PROOF", help="Proof file.", show_default=False)],
     config: ConfigOption = Config.P2,
-    paths: PathsOption = False,
+    coprocessor: CoprocessorsOption = [Coprocessor.P2],  # noqa: B006 (typer reads it, nobody changes it)
     log_rows: LogRowsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -154,7 +165,7 @@ def verify(
     with _errors(as_json), _progress(as_json) as report:
         program, content = read_elf(elf), read_bytes(proof)
         report("keys", 0.0)
-        keys = guest_keys(program, config.value, _coprocessors(paths), default_device(), log_rows_max=log_rows)
+        keys = guest_keys(program, config.value, _names(coprocessor), default_device(), log_rows_max=log_rows)
         report("verify", 0.0)
         result = verify_guest(keys.verifying, content)
     accepted = {
@@ -177,8 +188,9 @@ def _hints(path: Path | None, words: list[int] | None) -> NDArray[np.uint32]:
     return np.concatenate([np.array(listed, np.uint32), from_file])
 
 
-def _coprocessors(paths: bool) -> tuple[str, ...]:
-    return ("P2", "P2_PATH") if paths else ("P2",)
+def _names(coprocessors: list[Coprocessor]) -> tuple[str, ...]:
+    """In the order of the machine, so that the order of the options does not matter."""
+    return tuple(name.value for name in Coprocessor if name in coprocessors)
 
 
 def _identity(program: GuestProgram) -> dict[str, Any]:
