@@ -70,7 +70,12 @@ class World:
 
     def prove(self, header: BatchHeader) -> bytes:
         """What the stand-in verifier takes for this statement and no other."""
-        statement = header.public_inputs_hash(self.chain.chain_id, self.chain.address)
+        return self.prove_for(self.chain, header)
+
+    @staticmethod
+    def prove_for(chain: Chain, header: BatchHeader) -> bytes:
+        """The same for any exchange on this verifier."""
+        statement = header.public_inputs_hash(chain.chain_id, chain.address)
         return keccak256(encode_packed(["string", "bytes32", "bytes32"], ["test proof", PROGRAM, statement]))
 
     async def submit(self, header: BatchHeader) -> Receipt:
