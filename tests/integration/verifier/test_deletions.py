@@ -40,9 +40,8 @@ class Check:
     """One refusal in the sources."""
 
     file: str
-    start: int
-    end: int
     error: str
+    text: str  # of the file without the check
 
     @property
     def name(self) -> str:
@@ -52,9 +51,10 @@ class Check:
 
 def _checks() -> list[Check]:
     return [
-        Check(path.stem, match.start(), match.end(), match[1])
+        Check(path.stem, match[1], text[: match.start()] + text[match.end() :])
         for path in sorted(SOURCES.glob("*.sol"))
-        for match in CHECK.finditer(path.read_text())
+        for text in [path.read_text()]
+        for match in CHECK.finditer(text)
     ]
 
 
@@ -191,9 +191,7 @@ def _compile_without(check: Check, folder: Path) -> dict[str, Artifact]:
     (folder / "node_modules").symlink_to(CONTRACTS / "node_modules")
     shutil.copytree(CONTRACTS / "src" / "interfaces", folder / "src" / "interfaces")
     shutil.copytree(SOURCES, folder / "src" / "verifier")
-    path = folder / "src" / "verifier" / f"{check.file}.sol"
-    text = path.read_text()
-    path.write_text(text[: check.start] + text[check.end :])
+    (folder / "src" / "verifier" / f"{check.file}.sol").write_text(check.text)
     settings = folder / "foundry.toml"
     settings.write_text(settings.read_text().replace('deny = "warnings"', 'deny = "never"'))
     command = [str(folder / "forge"), "build", "src/verifier/ProofVerifier.sol"]
