@@ -72,8 +72,13 @@ class Answers:
             self._acks.popitem(last=False)
 
 
-def compute_identity(command: Command) -> bytes:
-    """Digest of what the signer sent: seq, payload_tag and hints are the sequencer's."""
+def compute_identity(request: SignedRequest) -> bytes:
+    """Digest of the command as sent: what makes a repeated request the same."""
+    return digest(request.command)
+
+
+def recover_identity(command: Command) -> bytes:
+    """The same from the sequenced command: seq, payload_tag and hints are the sequencer's."""
     body = command.body
     if isinstance(body, CancelOrders):
         body = CancelOrders([replace(item, hint=0) for item in body.items])
@@ -122,24 +127,19 @@ class Admission:
         self, request: SignedRequest, command: Command, system: SystemRecord, now_ms: int
     ) -> dict[str, Any] | None:
         """Complete `command` for the engine, or return the first answer of a repeated request. Raises Refusal."""
-        signed = self._check_signature(request, command)
-        if (ack := self.answers.find(command, compute_identity(command))) is not None:
+        signed = compute_request_digest(self._venue, command)
+        signer = self._signer(command)
+        if recover_address(signed, request.signature) != signer.address:
+            raise Refusal("UNKNOWN_SIGNER", f"the signature is not by signer {command.signer_slot} of this account")
+        if (ack := self.answers.find(command, compute_identity(request))) is not None:
             return ack
         # An idle engine's time stands still; the next BatchOpen or ClockTick will move it to now.
-        engine_ms = max(system.time_ms, now_ms)
-        self._check_authority(command, engine_ms)
+        self._check_authority(command, signer, max(system.time_ms, now_ms))
         self._check_rate(command, now_ms)
         command.payload_tag = payload_tag(signed)
         if isinstance(command.body, CancelOrders):
             command.body = CancelOrders([self._with_hint(command.account, item) for item in command.body.items])
         return None
-
-    def _check_signature(self, request: SignedRequest, command: Command) -> bytes:
-        signed = compute_request_digest(self._venue, command)
-        address = recover_address(signed, request.signature)
-        if address != self._signer(command).address:
-            raise Refusal("UNKNOWN_SIGNER", f"the signature is not by signer {command.signer_slot} of this account")
-        return signed
 
     def _signer(self, command: Command) -> Signer:
         header = self._reader.account(command.account)
@@ -147,8 +147,7 @@ class Admission:
             return Signer(address=b"")
         return self._reader.signer(header.master, command.signer_slot)
 
-    def _check_authority(self, command: Command, engine_ms: int) -> None:
-        signer = self._signer(command)
+    def _check_authority(self, command: Command, signer: Signer, engine_ms: int) -> None:
         if signer.expiry_ms <= engine_ms:
             raise Refusal("SIGNER_EXPIRED", "this key was revoked or has expired")
         if command.kind in OWNER_KINDS and command.signer_slot != 0:

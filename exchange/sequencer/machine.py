@@ -55,6 +55,10 @@ from matching.codec import (
 )
 from matching.errors import CodecError, CoreHalted
 
+# Kinds that change nothing of the system record the sequencer looks at between groups, but number and time.
+STEADY_KINDS = frozenset(
+    {CommandKind.PLACE_ORDERS, CommandKind.CANCEL_ORDERS, CommandKind.CANCEL_ALL, CommandKind.CLOCK_TICK}
+)
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 EXPIRED_SLOTS_MAX = 16
@@ -209,6 +213,7 @@ class Sequencer:
         """Everything since the last call, or None when nothing happened."""
         if not self._group.commands:
             return None
+        self.system = self.reader.system()
         group, self._group = self._group, Group(self.system.seq + 1)
         return group
 
@@ -372,7 +377,11 @@ class Sequencer:
             events = decode_events(self._engine.apply(data))
         except CoreHalted as error:
             raise EngineHalted(f"command {command.seq} of kind {command.kind.name}: {error}") from error
-        before, self.system = self.system, self.reader.system()
+        before = self.system
+        if command.kind in STEADY_KINDS:
+            self.system.seq, self.system.time_ms = command.seq, events[-1].time_ms
+        else:
+            self.system = self.reader.system()
         if command.kind in L1_KINDS:
             self.reader.forget_configs()
         projection = self._projector.project(command, events)

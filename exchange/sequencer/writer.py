@@ -17,7 +17,7 @@ from exchange.auth.directory import EnvelopeKeys
 from exchange.auth.envelope import open_envelope, parse_envelope
 from exchange.errors import FatalFault, Refusal, ReplayMismatch
 from exchange.logs import get_logger
-from exchange.sequencer.admission import Admission, compute_identity, parse_request
+from exchange.sequencer.admission import Admission, compute_identity, parse_request, recover_identity
 from exchange.sequencer.batch import ClosedBatch
 from exchange.sequencer.machine import Auth, Group, Sequencer
 from exchange.sequencer.projector import Projection, code_name
@@ -27,7 +27,7 @@ from exchange.storage.layout import Source
 from exchange.storage.recovery import Group as JournalGroup
 from exchange.venue import VenueId
 from exchange.ws.channels import Hub
-from matching.codec import Command, decode_command
+from matching.codec import Command
 
 Reply = Callable[[dict[str, Any]], None]
 GROUP_INPUTS_MAX = 256
@@ -169,8 +169,7 @@ class Writer:
     def _release_recovered(self, applied: Group, sources: list[Source]) -> None:
         for command, projection, source in zip(applied.commands, applied.projections, sources, strict=True):
             if source is Source.USER:
-                sent = decode_command(command.encode())
-                self.admission.answers.remember(command, compute_identity(sent), make_ack(command, projection))
+                self.admission.answers.remember(command, recover_identity(command), make_ack(command, projection))
         self._publish(applied)
         for batch in applied.closed:
             self._on_closed(batch)
@@ -234,13 +233,12 @@ class Writer:
         command = parse_request(request)
         if not is_principal(command.account):
             raise Refusal("FORBIDDEN", "not logged in for this account")
-        identity = compute_identity(command)
         first_ack = self.admission.admit(request, command, self.sequencer.system, now_ms)
         if first_ack is not None:
             return {**first_ack, "dup": True}
         projection = self.sequencer.submit(command, Auth(request.salt, request.signature), now_ms)
         ack = make_ack(command, projection)
-        self.admission.answers.remember(command, identity, ack)
+        self.admission.answers.remember(command, compute_identity(request), ack)
         return ack
 
     async def _commit(self, group: Group, now_ms: int) -> None:
