@@ -1,0 +1,1 @@
+"""Benchmarks of the prover; they print rate, bound and machine."""
