@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     price_age_ms_max: Positive = 5_000
     prices_open_batches: bool = False
     batch_commands_max: Positive = 250
-    batch_cycles_max: Positive = 2_300_000
+    batch_cycles_max: Positive = 3_000_000
     batch_ms_max: Annotated[int, Field(gt=0, lt=30_000)] = 25_000
     batch_idle_ms: Positive = 5_000
     batch_l1_requests_max: Annotated[int, Field(gt=0, le=1_000)] = 32

@@ -85,7 +85,7 @@ async def state_of(port: int) -> Frame:
         return dict((await http.get(f"http://127.0.0.1:{port}/health")).json())
 
 
-@pytest.mark.parametrize("rounds", [3, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.soak)])
 async def test_nothing_acknowledged_is_lost_when_the_process_is_killed_under_load(tmp_path: Path, rounds: int) -> None:
     folder = tmp_path / "venue"
     folder.mkdir()

@@ -117,7 +117,7 @@ def test_full_batch_closes_and_the_next_command_opens_another() -> None:
 
 
 def test_batch_closes_by_cost_before_the_prover_is_overloaded() -> None:
-    sequencer, traders, now_ms = running(cycles_max=100_000)
+    sequencer, traders, now_ms = running(cycles_max=250_000)
     body = PlaceOrders([leg(BUY, PRICE_TICKS - i, 1_000) for i in range(1, 30)])
     submit(sequencer, traders[0], body, now_ms)
     assert not sequencer.is_batch_open
