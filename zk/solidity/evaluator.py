@@ -30,6 +30,7 @@ from zk.solidity.arithmetic import (
     mul_allows,
 )
 from zk.solidity.assembler import CODE_SIZE_MAX, Assembler, GeneratorError
+from zk.solidity.forms import ChipForms, Form, small_coefficients
 
 INPUT_CHIPS = 18  # words of the input before the chips
 OFFSET_SHIFTS = {"main": 0, "preprocessed": 32, "virtual": 64, "weights": 96}
@@ -40,17 +41,8 @@ ADDRESS_LAMBDA, ADDRESS_ALPHA, ADDRESS_BETA = 0x60, 0x80, 0xA0  # lambda, lambda
 ADDRESS_ACCUMULATOR, ADDRESS_SUM, ADDRESS_REGISTERS = 0x280, 0x2A0, 0x2C0
 ADDRESS_END = 0x10000
 
-SMALL_COEFFICIENT_MAX = 1 << 17
 SUM_MAX = 1 << 50
 CLOSE_BYTES = 16  # room for the end of a unit and of the contract
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """An affine form: coefficients by atom (node number), constant; canonical numbers."""
-
-    terms: tuple[tuple[int, int], ...]
-    constant: int
 
 
 @dataclass(slots=True)
@@ -62,70 +54,6 @@ class _Unit:
     next_address: int = 0
     weights: int = 0
     skip: int = 0
-
-
-class ChipForms:
-    """The affine forms of a chip's nodes over its atoms: columns, products, shared sums."""
-
-    def __init__(self, program: ChipProgram) -> None:
-        self.program = program
-        self._uses = _use_counts(program)
-        self._forms: dict[int, Form] = {}
-        for number in range(len(program.nodes)):
-            self._forms[number] = self._expand(number)
-
-    def form(self, number: int) -> Form:
-        """The form in which another node or a root uses this node: shared sums are atoms."""
-        own = self._forms[number]
-        if self._uses[number] > 1 and len(own.terms) > 1:
-            return Form(((number, 1),), 0)
-        return own
-
-    def definition(self, number: int) -> Form:
-        """The form that defines a shared sum."""
-        return self._forms[number]
-
-    def uses(self, number: int) -> int:
-        """How often a node is an operand, constraint, multiplicity or message entry."""
-        return self._uses[number]
-
-    def _expand(self, number: int) -> Form:
-        node = self.program.nodes[number]
-        if node.op is Op.CONST:
-            return Form((), node.a)
-        if node.op is Op.COLUMN:
-            return Form(((number, 1),), 0)
-        left, right = self.form(node.a), self.form(node.b)
-        if node.op is Op.MUL:
-            if left.terms and right.terms:
-                return Form(((number, 1),), 0)
-            return _scaled(left, right.constant) if not right.terms else _scaled(right, left.constant)
-        return _sum(left, right if node.op is Op.ADD else _scaled(right, P - 1))
-
-
-def _scaled(form: Form, factor: int) -> Form:
-    terms = tuple((atom, c * factor % P) for atom, c in form.terms if c * factor % P)
-    return Form(terms, form.constant * factor % P)
-
-
-def _sum(left: Form, right: Form) -> Form:
-    total = dict(left.terms)
-    for atom, coefficient in right.terms:
-        total[atom] = (total.get(atom, 0) + coefficient) % P
-    return Form(tuple((atom, c) for atom, c in total.items() if c), (left.constant + right.constant) % P)
-
-
-def _use_counts(program: ChipProgram) -> list[int]:
-    """Uses from nodes that some root reaches, and from the roots."""
-    uses = [0] * len(program.nodes)
-    for root in (*program.constraints, *(n for i in program.interactions for n in (i.multiplicity, *i.message))):
-        uses[root] += 1
-    for number in reversed(range(len(program.nodes))):
-        node = program.nodes[number]
-        if uses[number] and node.op not in (Op.CONST, Op.COLUMN):
-            uses[node.a] += 1
-            uses[node.b] += 1
-    return uses
 
 
 def generate_evaluators(programs: Sequence[ChipProgram]) -> list[bytes]:
@@ -303,7 +231,7 @@ class _Contract:
 
     def _form(self, forms: ChipForms, form: Form) -> int:
         """Pushes the value of a form; returns the bound of its digits."""
-        shift, coefficients = _small_coefficients(form)
+        shift, coefficients = small_coefficients(form)
         bounds = {atom: self._prepare(forms, atom) for atom, _ in form.terms}
         fits = sum(abs(c) * bounds[atom] for atom, c in coefficients) < SUM_MAX
         if shift is not None and fits:
@@ -413,16 +341,3 @@ class _Contract:
                 raise GeneratorError(f"product of digits up to {first} and {second}")
         self._assembler.call(self._mul)
         return REDUCED_MAX
-
-
-def _small_coefficients(form: Form) -> tuple[int | None, list[tuple[int, int]]]:
-    """(k, coefficients times 2^k as small signed numbers) for the smallest such k, or (None, ..)."""
-    for shift in range(25):
-        scaled = [(atom, _signed(c * pow(2, shift, P) % P)) for atom, c in form.terms]
-        if all(abs(c) <= SMALL_COEFFICIENT_MAX for _, c in scaled):
-            return shift, scaled
-    return None, []
-
-
-def _signed(value: int) -> int:
-    return value if value <= P // 2 else value - P

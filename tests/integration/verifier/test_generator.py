@@ -17,7 +17,8 @@ from zk.field import P
 from zk.solidity import evaluator, tables
 from zk.solidity.assembler import CODE_SIZE_MAX, INIT_BYTES, GeneratorError, init_code
 from zk.solidity.deployment import check_ranges, deployment, rv32im_ranges
-from zk.solidity.evaluator import ChipForms, generate_evaluators
+from zk.solidity.evaluator import generate_evaluators
+from zk.solidity.forms import ChipForms
 from zk.solidity.tables import AffineTerm, PublicRange, affine_terms, encode_tables
 
 
