@@ -11,6 +11,7 @@ from matching.engine import Engine
 from matching.errors import CoreHalted, InvariantViolation
 from matching.spec.invariants import check_invariants
 from matching.spec.machine import Model
+from tests.property.matching.fill_rules import check_fills, resting_orders
 from tests.property.matching.steps import Step
 from tests.spec.venue import FEE_OWNER, FUND_OWNER
 
@@ -44,6 +45,7 @@ class Duel:
         """Sends a step to both; the events, None when both halted. Raises Difference."""
         data = step.encode(self.model.state)
         self.count += 1
+        before = resting_orders(self.model.state)
         mine, theirs = _run(self.model, data), _run(self.core, data)
         if mine != theirs:
             raise Difference(f"{step}\nmodel: {_show(mine)}\ncore:  {_show(theirs)}")
@@ -53,7 +55,8 @@ class Duel:
         self._compare_records(step)
         try:
             check_invariants(self.model.state)
-        except InvariantViolation as violation:
+            check_fills(before, data, mine, self.model.state)
+        except (InvariantViolation, AssertionError) as violation:
             raise Difference(f"{step}\n{violation}") from violation
         if self.count % self.root_every == 0:
             self.compare_roots()
