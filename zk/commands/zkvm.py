@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from gpu.errors import DeviceError
 from zk.errors import ElfError, GuestBuildError, InputFileError, SetupError, ZkError
 from zk.files import read_bytes, read_words, write_atomically
 from zk.vm.elf import GuestProgram, read_elf
@@ -215,11 +216,11 @@ def _errors(as_json: bool) -> Iterator[None]:
         yield
     except (ElfError, SetupError, GuestBuildError, InputFileError) as error:
         _fail(error, as_json, EXIT_USAGE)
-    except ZkError as error:
+    except (ZkError, DeviceError) as error:
         _fail(error, as_json, EXIT_REFUSED)
 
 
-def _fail(error: ZkError, as_json: bool, status: int) -> NoReturn:
+def _fail(error: Exception, as_json: bool, status: int) -> NoReturn:
     if as_json:
         print(json.dumps({"error": {"type": type(error).__name__, "message": str(error)}}))
     else:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from zk.errors import WorkerError
-from zk.service.messages import LINE_BYTES_MAX, ProveJob, ProveResult
+from zk.service.messages import LINE_BYTES_MAX, ProveJob, ProveResult, VerifyJob, VerifyResult
 
 OnProgress = Callable[[str, float], None]
 WORKER_COMMAND = (sys.executable, "-m", "zk.service.worker")
@@ -23,7 +23,7 @@ _STDERR_KEPT = 4096
 @dataclass(slots=True)
 class _Pending:
     process: asyncio.subprocess.Process
-    future: asyncio.Future[ProveResult]
+    future: asyncio.Future[dict[str, Any]]
     on_progress: OnProgress | None
 
 
@@ -55,12 +55,23 @@ class ProverClient:
 
     async def prove(self, job: ProveJob, on_progress: OnProgress | None = None) -> ProveResult:
         """Waits for the proof. Raises WorkerError; its `kind` is the type of the error in the worker."""
+        return ProveResult.from_message(await self._request(job.to_message(), on_progress))
+
+    async def verify(self, job: VerifyJob) -> VerifyResult:
+        """Checks a proof. Raises WorkerError where it is not accepted; its `kind` names the check that failed."""
+        return VerifyResult.from_message(await self._request(job.to_message(), None))
+
+    async def close(self) -> None:
+        """Lets the worker end at the end of its input; kills it if it does not within a few seconds."""
+        await self._stop(force=bool(self._pending))
+
+    async def _request(self, message: dict[str, Any], on_progress: OnProgress | None) -> dict[str, Any]:
         process = await self._started()
         identity, self._next_id = self._next_id, self._next_id + 1
         pending = _Pending(process, asyncio.get_running_loop().create_future(), on_progress)
         self._pending[identity] = pending
         try:
-            request = json.dumps({"id": identity, **job.to_message()}).encode() + b"\n"
+            request = json.dumps({"id": identity, **message}).encode() + b"\n"
             assert process.stdin is not None
             with contextlib.suppress(ConnectionError):  # the reader reports why the worker is gone
                 process.stdin.write(request)
@@ -71,10 +82,6 @@ class ProverClient:
             raise
         finally:
             self._pending.pop(identity, None)
-
-    async def close(self) -> None:
-        """Lets the worker end at the end of its input; kills it if it does not within a few seconds."""
-        await self._stop(force=bool(self._pending))
 
     async def _started(self) -> asyncio.subprocess.Process:
         async with self._start_lock:
@@ -112,7 +119,7 @@ class ProverClient:
         try:
             while line := await process.stdout.readline():
                 self._dispatch(json.loads(line))
-        except (ValueError, WorkerError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             if self._process is process:
                 self._process = None  # the next call starts another one
             self._fail_calls(process, WorkerError(f"the worker sent a malformed reply: {error}", kind="ProtocolError"))
@@ -137,7 +144,7 @@ class ProverClient:
             error = message["error"]
             pending.future.set_exception(WorkerError(str(error["message"]), kind=str(error["type"])))
         else:
-            pending.future.set_result(ProveResult.from_message(message["result"]))
+            pending.future.set_result(dict(message["result"]))
 
     def _fail_calls(self, process: asyncio.subprocess.Process, error: WorkerError) -> None:
         for pending in self._pending.values():
@@ -150,4 +157,4 @@ def _kill(process: asyncio.subprocess.Process) -> None:
         process.kill()
 
 
-__all__ = ["OnProgress", "ProveJob", "ProveResult", "ProverClient", "WorkerError"]
+__all__ = ["OnProgress", "ProveJob", "ProveResult", "ProverClient", "VerifyJob", "VerifyResult", "WorkerError"]

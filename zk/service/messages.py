@@ -2,8 +2,10 @@
 
 Request:  {"id", "guest": ELF path, "hints": path of a file of little-endian u32 words, "config": "P2" | "K", "proof": output path,
            optional "coprocessors": [names], "log_rows_max": int, "parameter_set": name}
+      or: {"id", "verify": {"guest", "proof", "config", same optional fields}}
 Replies:  {"id", "progress": {"stage", "done": 0..1}} any number of times, then
-          {"id", "result": {...}} (fields of ProveResult) or {"id", "error": {"type", "message"}}.
+          {"id", "result": {...}} (fields of ProveResult or VerifyResult) or {"id", "error": {"type", "message"}}.
+A proof that is not accepted is an error whose type names the check that failed.
 """
 
 from __future__ import annotations
@@ -16,6 +18,32 @@ from zk.errors import WorkerError
 
 ConfigName = Literal["P2", "K"]
 LINE_BYTES_MAX = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyJob:
+    """One proof to check. The fields that are part of the verifying key must be those of the ProveJob."""
+
+    guest: Path
+    proof: Path
+    config: ConfigName
+    coprocessors: tuple[str, ...] = ("P2",)
+    log_rows_max: int | None = None
+    parameter_set: str | None = None
+
+    def to_message(self) -> dict[str, Any]:
+        """The fields of the request, without its id."""
+        fields = {"guest": str(self.guest), "proof": str(self.proof), "config": self.config}
+        return {"verify": fields | _key_fields(self.coprocessors, self.log_rows_max, self.parameter_set)}
+
+    @staticmethod
+    def from_message(message: dict[str, Any]) -> VerifyJob:
+        """Checks every field of the object `verify`. Raises WorkerError naming the one that is missing or malformed."""
+        fields = message.get("verify")
+        if not isinstance(fields, dict):
+            raise WorkerError("verify: expected an object", kind="RequestError")
+        config = _config(fields)
+        return VerifyJob(_path(fields, "guest"), _path(fields, "proof"), config, *_read_key_fields(fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,32 +60,15 @@ class ProveJob:
 
     def to_message(self) -> dict[str, Any]:
         """The fields of the request, without its id."""
-        message: dict[str, Any] = {
-            "guest": str(self.guest),
-            "hints": str(self.hints),
-            "config": self.config,
-            "proof": str(self.proof),
-            "coprocessors": list(self.coprocessors),
-        }
-        optional = {"log_rows_max": self.log_rows_max, "parameter_set": self.parameter_set}
-        return message | {name: value for name, value in optional.items() if value is not None}
+        paths = {"guest": str(self.guest), "hints": str(self.hints), "config": self.config, "proof": str(self.proof)}
+        return paths | _key_fields(self.coprocessors, self.log_rows_max, self.parameter_set)
 
     @staticmethod
     def from_message(message: dict[str, Any]) -> ProveJob:
         """Checks every field. Raises WorkerError naming the one that is missing or malformed."""
-        config = message.get("config")
-        if config not in ("P2", "K"):
-            raise WorkerError(f"config: expected P2 or K, found {config!r}", kind="RequestError")
-        coprocessors = message.get("coprocessors", ["P2"])
-        if not isinstance(coprocessors, list) or not all(isinstance(name, str) for name in coprocessors):
-            raise WorkerError("coprocessors: expected a list of names", kind="RequestError")
-        rows, parameters = message.get("log_rows_max"), message.get("parameter_set")
-        if rows is not None and (not isinstance(rows, int) or isinstance(rows, bool)):
-            raise WorkerError("log_rows_max: expected an integer", kind="RequestError")
-        if parameters is not None and not isinstance(parameters, str):
-            raise WorkerError("parameter_set: expected a name", kind="RequestError")
-        paths = [_path(message, field) for field in ("guest", "hints", "proof")]
-        return ProveJob(paths[0], paths[1], config, paths[2], tuple(coprocessors), rows, parameters)
+        config = _config(message)
+        guest, hints, proof = (_path(message, field) for field in ("guest", "hints", "proof"))
+        return ProveJob(guest, hints, config, proof, *_read_key_fields(message))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +96,54 @@ class ProveResult:
             return ProveResult(**{name: message[name] for name in ProveResult.__dataclass_fields__})
         except KeyError as error:
             raise WorkerError(f"result without {error}", kind="ProtocolError") from error
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyResult:
+    """What an accepted proof says; the exit code is 0. `vk_digest` is hexadecimal."""
+
+    cycles: int
+    public_values: list[int]
+    vk_digest: str
+
+    def to_message(self) -> dict[str, Any]:
+        """The fields as a JSON object."""
+        return asdict(self)
+
+    @staticmethod
+    def from_message(message: dict[str, Any]) -> VerifyResult:
+        """Raises WorkerError where a field is missing."""
+        try:
+            return VerifyResult(**{name: message[name] for name in VerifyResult.__dataclass_fields__})
+        except KeyError as error:
+            raise WorkerError(f"result without {error}", kind="ProtocolError") from error
+
+
+def _key_fields(coprocessors: tuple[str, ...], log_rows_max: int | None, parameter_set: str | None) -> dict[str, Any]:
+    optional = {"log_rows_max": log_rows_max, "parameter_set": parameter_set}
+    given = {name: value for name, value in optional.items() if value is not None}
+    return {"coprocessors": list(coprocessors), **given}
+
+
+def _read_key_fields(message: dict[str, Any]) -> tuple[tuple[str, ...], int | None, str | None]:
+    coprocessors = message.get("coprocessors", ["P2"])
+    if not isinstance(coprocessors, list) or not all(isinstance(name, str) for name in coprocessors):
+        raise WorkerError("coprocessors: expected a list of names", kind="RequestError")
+    rows, parameters = message.get("log_rows_max"), message.get("parameter_set")
+    if rows is not None and (not isinstance(rows, int) or isinstance(rows, bool)):
+        raise WorkerError("log_rows_max: expected an integer", kind="RequestError")
+    if parameters is not None and not isinstance(parameters, str):
+        raise WorkerError("parameter_set: expected a name", kind="RequestError")
+    return tuple(coprocessors), rows, parameters
+
+
+def _config(message: dict[str, Any]) -> ConfigName:
+    config = message.get("config")
+    if config == "P2":
+        return "P2"
+    if config == "K":
+        return "K"
+    raise WorkerError(f"config: expected P2 or K, found {config!r}", kind="RequestError")
 
 
 def _path(message: dict[str, Any], field: str) -> Path:

@@ -17,13 +17,14 @@ from typing import IO, Any, get_args
 import numpy as np
 
 from gpu import default_device
+from gpu.errors import DeviceError
 from zk.errors import WorkerError, ZkError
-from zk.files import read_words, write_atomically
+from zk.files import read_bytes, read_words, write_atomically
 from zk.machine.params import ParameterSetName
-from zk.service.messages import ProveJob, ProveResult
+from zk.service.messages import ProveJob, ProveResult, VerifyJob, VerifyResult
 from zk.vm.elf import GuestProgram, read_elf
 from zk.vm.keys import GuestKeys, guest_keys
-from zk.vm.proving import prove_guest
+from zk.vm.proving import prove_guest, verify_guest
 
 KEYS_KEPT = 3
 PROGRESS_SECONDS = 0.1
@@ -53,14 +54,18 @@ class Worker:
             if not isinstance(message, dict) or not isinstance(message.get("id"), (int, str)):
                 raise WorkerError("expected a JSON object with an id", kind="RequestError")
             identity = message["id"]
-            result = self._prove(ProveJob.from_message(message), _Progress(self._reply, identity))
-            self._reply({"id": identity, "result": result.to_message()})
+            self._reply({"id": identity, "result": self._answer(message, _Progress(self._reply, identity))})
         except WorkerError as error:
             self._fail(identity, error.kind, error)
         except json.JSONDecodeError as error:
             self._fail(identity, "RequestError", error)
-        except (ZkError, OSError, MemoryError) as error:
+        except (ZkError, DeviceError, OSError, MemoryError) as error:
             self._fail(identity, type(error).__name__, error)
+
+    def _answer(self, message: dict[str, Any], progress: _Progress) -> dict[str, Any]:
+        if "verify" in message:
+            return self._verify(VerifyJob.from_message(message), progress).to_message()
+        return self._prove(ProveJob.from_message(message), progress).to_message()
 
     def _fail(self, identity: object, kind: str, error: BaseException) -> None:
         self._reply({"id": identity, "error": {"type": kind, "message": str(error) or kind}})
@@ -83,7 +88,15 @@ class Worker:
             vk_digest=keys.verifying.digest.hex(),
         )
 
-    def _keys_of(self, program: GuestProgram, job: ProveJob) -> GuestKeys:
+    def _verify(self, job: VerifyJob, progress: _Progress) -> VerifyResult:
+        program, proof = read_elf(job.guest), read_bytes(job.proof)
+        progress("keys", 0.0)
+        keys = self._keys_of(program, job)
+        progress("verify", 0.0)
+        accepted = verify_guest(keys.verifying, proof)
+        return VerifyResult(accepted.cycles, accepted.public_values, keys.verifying.digest.hex())
+
+    def _keys_of(self, program: GuestProgram, job: ProveJob | VerifyJob) -> GuestKeys:
         index = (program.image_id, job.config, job.coprocessors, job.log_rows_max, job.parameter_set)
         if index not in self._keys:
             self._keys[index] = guest_keys(

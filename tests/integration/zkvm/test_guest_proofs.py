@@ -16,7 +16,7 @@ from zk.errors import VerificationError
 from zk.machine.keys import setup
 from zk.machine.prover import prove
 from zk.machine.verifier import verify
-from zk.service.client import ProveJob, ProverClient
+from zk.service.client import ProveJob, ProverClient, VerifyJob, WorkerError
 from zk.vm.elf import read_elf
 from zk.vm.guest import build_guest, build_sample
 from zk.vm.keys import GuestKeys, guest_keys
@@ -123,7 +123,12 @@ async def test_worker_proves_for_its_client(folder: Path, fibonacci_keys: GuestK
     job = ProveJob(folder / "fibonacci.elf", hints, "P2", folder / "worker.proof", log_rows_max=LOG_ROWS)
     async with ProverClient() as client:
         result = await client.prove(job, lambda stage, done: stages.append(stage))
-        assert (await client.prove(job)).vk_digest == result.vk_digest
+        checked_there = await client.verify(VerifyJob(job.guest, job.proof, "P2", log_rows_max=LOG_ROWS))
+        assert (checked_there.public_values, checked_there.vk_digest) == (result.public_values, result.vk_digest)
+        (folder / "cut.proof").write_bytes(job.proof.read_bytes()[:-4])
+        with pytest.raises(WorkerError) as refused:
+            await client.verify(VerifyJob(job.guest, folder / "cut.proof", "P2", log_rows_max=LOG_ROWS))
+        assert refused.value.kind == "TruncatedProofError"
     assert list(dict.fromkeys(stages)) == ["keys", "execute", "trace", "commit", "gkr", "zerocheck", "open"]
     assert result.vk_digest == fibonacci_keys.verifying.digest.hex()
     checked = verify_guest(fibonacci_keys.verifying, job.proof.read_bytes())

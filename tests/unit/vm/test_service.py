@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from zk.errors import WorkerError
-from zk.service.client import ProveJob, ProverClient, ProveResult
+from zk.service.client import ProveJob, ProverClient, ProveResult, VerifyJob, VerifyResult
 from zk.service.worker import Worker
 
 RESULT = {
@@ -30,6 +30,13 @@ import json, sys
 for line in sys.stdin:
     request = json.loads(line)
     print(json.dumps({"id": request["id"], "progress": {"stage": "gkr", "done": 0.5}}), flush=True)
+    if "verify" in request:
+        result = {"cycles": 3, "public_values": [1], "vk_digest": request["verify"]["config"]}
+        print(json.dumps({"id": request["id"], "result": result}), flush=True)
+        continue
+    if request["guest"].endswith("short"):
+        print(json.dumps({"id": request["id"], "result": {"cycles": 1}}), flush=True)
+        continue
     if request["guest"].endswith("bad"):
         print(json.dumps({"id": request["id"], "error": {"type": "ElfError", "message": "no guest"}}), flush=True)
     elif request["guest"].endswith("die"):
@@ -116,6 +123,22 @@ def test_worker_answers_bad_requests_with_a_typed_error(line: bytes, kind: str, 
     Worker(replies.append).serve([b"\n", line])
     error = replies[-1]["error"]
     assert isinstance(error, dict) and error["type"] == kind and reason in error["message"]
+
+
+async def test_verification_and_short_results() -> None:
+    async with client() as prover:
+        assert await prover.verify(VerifyJob(Path("g"), Path("p"), "K")) == VerifyResult(3, [1], "K")
+        with pytest.raises(WorkerError, match="result without"):
+            await prover.prove(job("short"))
+
+
+def test_verify_job_survives_the_wire() -> None:
+    original = VerifyJob(Path("g"), Path("p"), "K", ("P2",), 17, "ROOT_TEST")
+    message = json.loads(json.dumps({"id": 1, **original.to_message()}))
+    assert VerifyJob.from_message(message) == original
+    for broken in ({"verify": 1}, {"verify": {"guest": "g", "config": "K"}}, {"verify": {"guest": "g", "proof": "p"}}):
+        with pytest.raises(WorkerError):
+            VerifyJob.from_message(broken)
 
 
 def test_job_survives_the_wire() -> None:
