@@ -168,28 +168,28 @@ class CpuDevice(Device):
     """
 
     def __init__(self, instruction_set: str | None = None) -> None:
-        self._kernels = _native.kernels(instruction_set or instruction_sets()[0])
-        self.name = f"cpu-{self._kernels.name}"
+        self.kernels = _native.kernels(instruction_set or instruction_sets()[0])
+        self.name = f"cpu-{self.kernels.name}"
         self._loaded: dict[ChipProgram, CpuLoadedChip] = {}
 
     def upload(self, values: U32) -> Tensor:
         tensor = np.empty(values.shape, dtype=np.uint32)
         try:
-            self._kernels.to_montgomery(np.ascontiguousarray(values, dtype=np.uint32), tensor)
+            self.kernels.to_montgomery(np.ascontiguousarray(values, dtype=np.uint32), tensor)
         except ValueError as error:
             raise TensorError(f"upload: expected values below {P}, found {int(values.max())}") from error
         return tensor
 
     def download(self, tensor: Tensor) -> U32:
         values = np.empty(tensor.shape, dtype=np.uint32)
-        self._kernels.from_montgomery(_contiguous(tensor), values)
+        self.kernels.from_montgomery(_contiguous(tensor), values)
         return values
 
     def commit(self, hash_name: HashName, columns: Tensor, log_inv_rate: int) -> Commitment:
-        return CpuCommitment(self._kernels.commit(hash_name, _contiguous(columns), log_inv_rate))
+        return CpuCommitment(self.kernels.commit(hash_name, _contiguous(columns), log_inv_rate))
 
     def commit_extension(self, hash_name: HashName, values: Tensor, log_width: int, log_inv_rate: int) -> Commitment:
-        return CpuCommitment(self._kernels.commit_extension(hash_name, _contiguous(values), log_width, log_inv_rate))
+        return CpuCommitment(self.kernels.commit_extension(hash_name, _contiguous(values), log_width, log_inv_rate))
 
     def evaluate_univariate(self, values: Tensor, point: ExtValue) -> ExtValue:
         planes = values if values.ndim == 2 else values[None]
@@ -202,20 +202,20 @@ class CpuDevice(Device):
 
     def _evaluate_plane(self, values: Tensor, point: ExtValue) -> ExtValue:
         result = np.empty(5, dtype=np.uint32)
-        self._kernels.evaluate_univariate(_contiguous(values), to_words([point])[0], result)
+        self.kernels.evaluate_univariate(_contiguous(values), to_words([point])[0], result)
         return from_words(result)[0]
 
     def grind(self, hash_name: HashName, state: bytes, bits: int) -> int:
         if hash_name == "keccak":
-            return int(self._kernels.grind_keccak(np.frombuffer(state, dtype="<u8").copy(), bits))
+            return int(self.kernels.grind_keccak(np.frombuffer(state, dtype="<u8").copy(), bits))
         *lanes, position = np.frombuffer(state, dtype="<u4").tolist()
         words = np.array([lane * _R % P for lane in lanes], dtype=np.uint32)
-        return int(self._kernels.grind_poseidon2(words, position, bits))
+        return int(self.kernels.grind_poseidon2(words, position, bits))
 
     def load(self, program: ChipProgram) -> LoadedChip:
         loaded = self._loaded.get(program)
         if loaded is None:
-            loaded = self._loaded[program] = CpuLoadedChip(program, self._kernels.name)
+            loaded = self._loaded[program] = CpuLoadedChip(program, self.kernels.name)
         return loaded
 
     def fraction_tree(
@@ -224,7 +224,7 @@ class CpuDevice(Device):
         constants = [alpha]
         for power in range(1, MESSAGE_LENGTH_MAX + 1):
             constants.append(beta if power == 1 else multiply(constants[-1], beta))
-        native = self._kernels.fraction_tree(self._native_chips(chips), to_words(constants), log_leaves)
+        native = self.kernels.fraction_tree(self._native_chips(chips), to_words(constants), log_leaves)
         return CpuFractionTree(native)
 
     def zerocheck(
@@ -243,7 +243,7 @@ class CpuDevice(Device):
         ]
         weights = [to_words(chip_weights) for chip_weights in constraint_weights]
         native_chips = self._native_chips(chips)
-        return CpuZerocheckProver(self._kernels.zerocheck(native_chips, weights, affine, to_words(point)), native_chips)
+        return CpuZerocheckProver(self.kernels.zerocheck(native_chips, weights, affine, to_words(point)), native_chips)
 
     def opening(
         self,
@@ -254,7 +254,7 @@ class CpuDevice(Device):
         claims: Sequence[ColumnClaim],
     ) -> WeightedSumProver:
         flat = [(offset, _contiguous(piece).reshape(-1)) for offset, piece in pieces]
-        native = self._kernels.opening(
+        native = self.kernels.opening(
             flat,
             log_size,
             to_words([out_of_domain]),

@@ -22,6 +22,14 @@ inline constexpr usize BLOCK = 16;
 inline constexpr usize EXT_BLOCK = 5 * BLOCK;
 static_assert(BLOCK % static_cast<usize>(Lanes::width) == 0);
 
+BLINDBOOK_INLINE void prefetch(const u32* at) {
+#if defined(__GNUC__) && !defined(__CUDACC__)
+    __builtin_prefetch(at, 0, 2);
+#else
+    (void)at;
+#endif
+}
+
 // Sum over the lanes.
 template <class V>
 BLINDBOOK_INLINE Fp sum_lanes(V a) {

@@ -92,12 +92,41 @@ inline void keccak_store_digests(const u64* digest, usize active, u32* to, usize
         }
 }
 
-// words: scratch of [(width + 1) / 2][KECCAK_LANES].
+// The message words of 16 rows from `row`: words[group][(width + 1) / 2][KECCAK_LANES], group g holds rows from g *
+// KECCAK_LANES.
+BLINDBOOK_INLINE void keccak_leaf_words(const u32* const* columns, usize width, usize row, u64* words) {
+    const usize count = (width + 1) / 2;
+    for (usize i = 0; i < count; ++i) {
+        alignas(64) u32 pair[2][BLOCK] = {};
+        for (usize side = 0; side < 2 && 2 * i + side < width; ++side) {
+            prefetch(columns[2 * i + side] + row + BLOCK);  // more columns than the hardware follows
+            for (usize lane = 0; lane < BLOCK; lane += static_cast<usize>(Lanes::width))
+                Lanes::decode(Lanes::load(columns[2 * i + side] + row + lane)).store(pair[side] + lane);
+        }
+        for (usize group = 0; group < BLOCK / KECCAK_LANES; ++group)
+            for (usize k = 0; k < KECCAK_LANES; ++k) {
+                const u64 first = __builtin_bswap32(pair[0][group * KECCAK_LANES + k]);
+                const u64 second = __builtin_bswap32(pair[1][group * KECCAK_LANES + k]);
+                words[(group * count + i) * KECCAK_LANES + k] = first | second << 32;
+            }
+    }
+}
+
+// words: scratch of [(width + 1) / 2][16].
 inline void keccak_leaves(const u32* const* columns, usize width, usize begin, usize end, u32* digests, usize stride,
                           u64* words) {
     alignas(64) u64 digest[4 * KECCAK_LANES];
     const usize count = (width + 1) / 2;
-    for (usize row = begin; row < end; row += KECCAK_LANES) {
+    const int missing = width % 2 == 0 ? 0 : 4;
+    usize row = begin;
+    for (; row + BLOCK <= end; row += BLOCK) {
+        keccak_leaf_words(columns, width, row, words);
+        for (usize group = 0; group < BLOCK / KECCAK_LANES; ++group) {
+            keccak_domain_message(0, words + group * count * KECCAK_LANES, count, missing, digest);
+            keccak_store_digests(digest, KECCAK_LANES, digests + row + group * KECCAK_LANES, stride);
+        }
+    }
+    for (; row < end; row += KECCAK_LANES) {
         const usize active = end - row < KECCAK_LANES ? end - row : KECCAK_LANES;
         for (usize i = 0; i < count; ++i)
             for (usize k = 0; k < KECCAK_LANES; ++k) {
@@ -106,7 +135,7 @@ inline void keccak_leaves(const u32* const* columns, usize width, usize begin, u
                 const u64 second = 2 * i + 1 < width ? __builtin_bswap32(Fp{columns[2 * i + 1][from]}.canonical()) : 0;
                 words[i * KECCAK_LANES + k] = first | second << 32;
             }
-        keccak_domain_message(0, words, count, width % 2 == 0 ? 0 : 4, digest);
+        keccak_domain_message(0, words, count, missing, digest);
         keccak_store_digests(digest, active, digests + row, stride);
     }
 }

@@ -93,8 +93,10 @@ BLINDBOOK_INLINE void transform_first_half(const u32* coefficients, u32* scratch
         Fp scale = Fp::one();
         for (usize row = 0; row < rows; ++row) {
             const Lanes factor = Lanes::broadcast(scale);
+            const u32* from = coefficients + row * columns + first;
+            prefetch(from + BLOCK);  // rows are pages apart: no hardware prefetch sees the next panel
             for (usize lane = 0; lane < BLOCK; lane += static_cast<usize>(Lanes::width))
-                (Lanes::load(coefficients + row * columns + first + lane) * factor).store(panel + row * BLOCK + lane);
+                (Lanes::load(from + lane) * factor).store(panel + row * BLOCK + lane);
             scale = scale * row_shift;
         }
         transform_panel(panel, plan.log_first, plan.first_roots);
@@ -109,7 +111,7 @@ BLINDBOOK_INLINE void transform_first_half(const u32* coefficients, u32* scratch
         }
         for (usize group = 0; group < rows; group += BLOCK) {
             for (usize i = 0; i < BLOCK; ++i) {
-                const u32* from = panel + reversed_bits(group + i, plan.log_first) * BLOCK;
+                const u32* from = panel + plan.first_order[group + i] * BLOCK;
                 u32* twiddle = twiddles + i * BLOCK;
                 for (usize lane = 0; lane < BLOCK; lane += static_cast<usize>(Lanes::width)) {
                     const Lanes factor = Lanes::load(twiddle + lane);
@@ -130,7 +132,7 @@ BLINDBOOK_INLINE void transform_second_half(u32* scratch, u32* values, const Ntt
         u32* panel = scratch + group * columns;
         transform_panel(panel, plan.log_second, plan.second_roots);
         for (usize k = 0; k < columns; ++k) {
-            const u32* from = panel + reversed_bits(k, plan.log_second) * BLOCK;
+            const u32* from = panel + plan.second_order[k] * BLOCK;
             u32* to = values + k * rows + group;
             for (usize lane = 0; lane < BLOCK; lane += static_cast<usize>(Lanes::width))
                 Lanes::load(from + lane).store(to + lane);

@@ -104,7 +104,11 @@ BLINDBOOK_INLINE void poseidon2_leaf(const u32* const* columns, usize width, usi
     state[8] = V::broadcast(Fp::from_canonical(static_cast<u32>(width)));
     state[9] = V::one();
     for (usize first = 0; first < width; first += 8) {
-        for (usize i = 0; i < 8; ++i) state[i] = first + i < width ? V::load(columns[first + i] + row) : V::zero();
+        for (usize i = 0; i < 8; ++i) {
+            state[i] = first + i < width ? V::load(columns[first + i] + row) : V::zero();
+            if (first + i < width)
+                prefetch(columns[first + i] + row + BLOCK);  // more columns than the hardware follows
+        }
         poseidon2_permute(state);
     }
 }

@@ -13,6 +13,8 @@ struct NttPlan {
     int log_second = 0;                 // log2 of N2; N1 * N2 points
     const u32* first_roots = nullptr;   // [N1], powers of the root of order N1
     const u32* second_roots = nullptr;  // [N2]
+    const u32* first_order = nullptr;   // [N1], bit reversal: the row of a transformed panel that holds frequency k
+    const u32* second_order = nullptr;  // [N2]
 };
 
 // Tables 0..3 are p0, q0, p1, q1 (see fraction.cuh), each as halves in the variable of the round.

@@ -22,8 +22,12 @@ class TransformTables {
         plan_.log_second = log_size / 2;
         first_ = powers(plan_.log_first);
         second_ = powers(plan_.log_second);
+        first_order_ = reversal(plan_.log_first);
+        second_order_ = reversal(plan_.log_second);
         plan_.first_roots = first_.data();
         plan_.second_roots = second_.data();
+        plan_.first_order = first_order_.data();
+        plan_.second_order = second_order_.data();
     }
     const NttPlan& plan() const { return plan_; }
     usize scratch_words() const {
@@ -32,7 +36,14 @@ class TransformTables {
 
   private:
     NttPlan plan_;
-    std::vector<u32> first_, second_;
+    std::vector<u32> first_, second_, first_order_, second_order_;
+
+    static std::vector<u32> reversal(int bits) {
+        std::vector<u32> order(usize{1} << bits, 0);
+        for (usize i = 0; i < order.size(); ++i)
+            for (int bit = 0; bit < bits; ++bit) order[i] |= static_cast<u32>((i >> bit) & 1U) << (bits - 1 - bit);
+        return order;
+    }
 
     static std::vector<u32> powers(int log_order) {
         std::vector<u32> table(usize{1} << log_order);
@@ -85,15 +96,14 @@ void Commitment::hash_leaves(const u32* matrix, usize coset) {
     std::vector<const u32*> values(width());
     for (usize column = 0; column < width(); ++column) values[column] = matrix + column * rows_of_coset;
     u32* digests = layers_[0].data() + coset * rows_of_coset;
-    constexpr usize most_lanes = 8;
-    std::vector<u64> words(thread_count() * ((width() + 1) / 2) * most_lanes + most_lanes);
-    u64* aligned = words.data() + (64 - reinterpret_cast<std::uintptr_t>(words.data()) % 64) / sizeof(u64) % most_lanes;
+    constexpr usize most_lanes = 16;  // words of 16 rows at once
+    Buffer words(2 * thread_count() * ((width() + 1) / 2) * most_lanes);
     parallel_ranges(rows_of_coset, HASH_GRAIN, [&](usize begin, usize end, usize thread) {
         if (hash_ == HashKind::poseidon2)
             kernels_.poseidon2_leaves(values.data(), width(), begin, end, digests, rows());
         else
             kernels_.keccak_leaves(values.data(), width(), begin, end, digests, rows(),
-                                   aligned + thread * ((width() + 1) / 2) * most_lanes);
+                                   reinterpret_cast<u64*>(words.data()) + thread * ((width() + 1) / 2) * most_lanes);
     });
 }
 

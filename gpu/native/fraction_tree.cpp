@@ -21,6 +21,19 @@ Element leaf_q(const FractionLayer& layer, usize index) {
     return index < layer.used ? get_blocked(layer.q.data(), index) : Element::one();
 }
 
+// Parents of a block of leaves whose partners are (0, 1): the leaves themselves.
+void copy_leaves(const FractionLayer& leaves, usize block, FractionLayer& parents) {
+    u32* p = parents.p.data() + block * EXT_BLOCK;
+    u32* q = parents.q.data() + block * EXT_BLOCK;
+    std::memset(p, 0, EXT_BLOCK * sizeof(u32));
+    if (block * BLOCK < leaves.used) {  // a multiple of 16
+        std::memcpy(p, leaves.p.data() + block * BLOCK, BLOCK * sizeof(u32));
+        std::memcpy(q, leaves.q.data() + block * EXT_BLOCK, EXT_BLOCK * sizeof(u32));
+    } else {
+        for (usize lane = 0; lane < BLOCK; ++lane) set_blocked(q, lane, Element::one());
+    }
+}
+
 // Adds the weighted sums of all chunks. body(chunk, sums) leaves two extension values.
 template <class Body>
 std::pair<Element, Element> sum_chunks(const EqTable& eq, Body body) {
@@ -124,10 +137,7 @@ FractionLayer FractionTree::parents_of(const FractionLayer& children) const {
         const auto q = [&](usize block) { return children.q.data() + block * EXT_BLOCK; };
         kernel(p(begin), q(begin), p(begin + blocks), q(begin + blocks), parents.p.data() + begin * EXT_BLOCK,
                parents.q.data() + begin * EXT_BLOCK, stop - begin);
-        for (usize y = stop * BLOCK; y < end * BLOCK; ++y) {
-            set_blocked(parents.p.data(), y, leaf_p(children, y));
-            set_blocked(parents.q.data(), y, leaf_q(children, y));
-        }
+        for (usize block = stop; block < end; ++block) copy_leaves(children, block, parents);
     });
     return parents;
 }

@@ -55,7 +55,7 @@ def test_base_products_equal_integers(native: CpuDevice) -> None:
     a = np.array([x for x in EDGES for _ in EDGES] + rng.integers(0, P, 500).tolist(), dtype=np.uint32)
     b = np.array([x for _ in EDGES for x in EDGES] + rng.integers(0, P, 500).tolist(), dtype=np.uint32)
     product = np.empty_like(a)
-    native._kernels.multiply_base(native.upload(a), native.upload(b), product)
+    native.kernels.multiply_base(native.upload(a), native.upload(b), product)
     assert native.download(product).tolist() == [int(x) * int(y) % P for x, y in zip(a, b, strict=True)]
 
 
@@ -69,7 +69,7 @@ def test_extension_products_equal_integers(native: CpuDevice) -> None:
     ]
     a, b = [p[0] for p in pairs], [p[1] for p in pairs]
     product = np.empty_like(blocked(a))
-    native._kernels.multiply_extension(blocked(a), blocked(b), product)
+    native.kernels.multiply_extension(blocked(a), blocked(b), product)
     assert from_words(product.transpose(0, 2, 1)) == [ext_product(x, y) for x, y in pairs]
 
 
@@ -82,7 +82,7 @@ def test_poseidon2_equals_published_vector(native: CpuDevice, shared: Path) -> N
     instance = next(i for i in vectors["instances"] if i["width"] == 16)
     known = instance["kat_default"]
     states = native.upload(np.repeat(np.array(known["input"], dtype=np.uint32)[:, None], 19, axis=1))
-    native._kernels.poseidon2_permute(states)
+    native.kernels.poseidon2_permute(states)
     assert (native.download(states) == np.array(known["output"])[:, None]).all()
 
 
@@ -92,14 +92,14 @@ def test_poseidon2_known_answer(native: CpuDevice) -> None:
     end = [1934285469, 604889435, 133449501, 1026180808, 1830659359, 176667110, 1391183747, 351743874]
     end += [1238264085, 1292768839, 2023573270, 1201586780, 1360691759, 1230682461, 748270449, 651545025]
     states = native.upload(np.array(start, dtype=np.uint32)[:, None])
-    native._kernels.poseidon2_permute(states)
+    native.kernels.poseidon2_permute(states)
     assert native.download(states)[:, 0].tolist() == end
 
 
 def test_keccak_permutation_hashes_the_empty_string(native: CpuDevice) -> None:
     states = np.zeros((25, 11), dtype=np.uint64)
     states[0], states[16] = 1, 1 << 63
-    native._kernels.keccak_permute(states)
+    native.kernels.keccak_permute(states)
     expected = keccak.new(digest_bits=256).digest()
     for lane in range(states.shape[1]):
         assert states[:4, lane].astype("<u8").tobytes() == expected

@@ -133,7 +133,7 @@ def poseidon2_state_after_first_message() -> bytes:
     state = np.zeros((16, 1), dtype=np.uint32)
     state[:8, 0] = [(1 << 16) + 8, 1, 2, 3, 4, 5, 6, 7]
     tensor = device.upload(state)
-    device._kernels.poseidon2_permute(tensor)
+    device.kernels.poseidon2_permute(tensor)
     lanes = device.download(tensor)[:, 0]
     lanes[:2] = [8, (0x70 << 16) + 1]
     return np.array([*lanes, 2], dtype="<u4").tobytes()
