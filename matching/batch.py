@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from matching import _core  # type: ignore[attr-defined]
+from matching import _core
 from matching.codec import L1_KINDS
 from matching.engine import Witness
 from matching.errors import BatchRefused, HaltReason

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from matching import _core  # type: ignore[attr-defined]
+from matching import _core
 
 if TYPE_CHECKING:
     from matching.codec import Arena
@@ -62,44 +62,37 @@ class Engine:
         Raises CoreHalted(code), and changes nothing, for the codes that only a faulty sequencer causes (rules 4.3);
         InvariantViolation when the state contradicts itself: the engine is then of no further use.
         """
-        events: bytes = self._core.apply(command)
-        return events
+        return self._core.apply(command)
 
     def apply_many(self, commands: bytes) -> tuple[int, bytes]:
         """Applies concatenated commands; (how many, their events).
 
         Raises CoreHalted at the first halting one; those before it are applied and their events are lost.
         """
-        result: tuple[int, bytes] = self._core.apply_many(commands)
-        return result
+        return self._core.apply_many(commands)
 
     def time_unchained(self, commands: bytes) -> tuple[int, float]:
         """Applies concatenated commands without the command chain and drops their events; (how many, seconds).
 
         For benchmarks only: the state root is not that of the rules afterwards.
         """
-        result: tuple[int, float] = self._core.time_unchained(commands)
-        return result
+        return self._core.time_unchained(commands)
 
     def state_root(self) -> bytes:
         """The 32-byte state root; costs hashing in proportion to the pages changed since the last call."""
-        root: bytes = self._core.state_root()
-        return root
+        return self._core.state_root()
 
     def read(self, arena: Arena | int, index: int) -> bytes:
         """A record's bytes; an account is its header and used positions. Raises IndexError, ValueError."""
-        record: bytes = self._core.read(int(arena), index)
-        return record
+        return self._core.read(int(arena), index)
 
     def levels(self, market: int, side: int, depth: int) -> list[tuple[int, int]]:
         """Up to `depth` levels of a side (0 bids, 1 asks), best first: (price_ticks, lots)."""
-        levels: list[tuple[int, int]] = self._core.levels(market, side, depth)
-        return levels
+        return self._core.levels(market, side, depth)
 
     def open_orders(self, account: int) -> list[bytes]:
         """The account's open order records of 96 bytes, newest first."""
-        orders: list[bytes] = self._core.open_orders(account)
-        return orders
+        return self._core.open_orders(account)
 
     def start_recording(self) -> None:
         """From now on keeps every touched page for the batch proof; forgets an earlier recording."""
@@ -111,5 +104,4 @@ class Engine:
 
     def snapshot(self) -> bytes:
         """All non-zero pages; `restore` gives the same machine."""
-        snapshot: bytes = self._core.snapshot()
-        return snapshot
+        return self._core.snapshot()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from typing import Any, TypeVar
 
+import pytest
+
 from matching.codec import AccountHeader, Arena, MarketConfig, MarketState
 from matching.engine import Engine
 from tests.spec.venue import FEE_OWNER, FUND_OWNER
@@ -12,7 +14,15 @@ from tests.spec.venue import FEE_OWNER, FUND_OWNER
 Record = TypeVar("Record", AccountHeader, MarketState, MarketConfig)
 
 MAGIC_BYTES = 8
+ROOT_BYTES = 32
 PAGE_HEAD = struct.Struct("<IIII")  # arena, index, length, zero
+
+
+def restore_pages(magic: bytes, pages: bytes) -> Engine:
+    """The engine of these pages; their root is taken from the refusal of a wrong one."""
+    with pytest.raises(ValueError, match="damaged") as refused:
+        Engine.restore(magic + bytes(ROOT_BYTES) + pages)
+    return Engine.restore(magic + bytes.fromhex(str(refused.value)[-64:]) + pages)
 
 
 class EditableEngine:
@@ -39,8 +49,8 @@ class EditableEngine:
     def edit(self, arena: Arena, index: int, kind: type[Record], **changes: Any) -> None:
         """Sets fields of the record that starts the page `index` of the arena."""
         snapshot = self.engine.snapshot()
-        parts = [snapshot[:MAGIC_BYTES]]
-        position, found = MAGIC_BYTES, False
+        parts: list[bytes] = []
+        position, found = MAGIC_BYTES + ROOT_BYTES, False
         while position < len(snapshot):
             page_arena, page_index, length, _ = PAGE_HEAD.unpack_from(snapshot, position)
             start = position + PAGE_HEAD.size
@@ -54,7 +64,7 @@ class EditableEngine:
             parts += [snapshot[position:start], page]
             position = start + length
         assert found, f"no page {index} in arena {arena}"
-        self.engine = Engine.restore(b"".join(parts))
+        self.engine = restore_pages(snapshot[:MAGIC_BYTES], b"".join(parts))
 
     def move_collateral(self, giver: int, taker: int, amount: int) -> None:
         """Takes money of one account to another, as no command does."""

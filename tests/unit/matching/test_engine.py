@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from matching.codec import Arena, ClockTick, Command, Leg, PlaceOrders, SystemRecord
@@ -62,10 +64,27 @@ def test_snapshot_restores_the_same_machine(machine: EditableEngine, venue: Venu
     assert copy.state_root() == machine.state_root()
 
 
-@pytest.mark.parametrize("bad", [b"", b"bbsnap01" + b"\0" * 5, b"bbsnap01" + b"\xff" * 16, b"wrong..."])
+@pytest.mark.parametrize(
+    "bad", [b"", b"bbsnap01" + b"\0" * 5, b"bbsnap01" + b"\0" * 37, b"bbsnap01" + b"\xff" * 48, b"wrong..."]
+)
 def test_bytes_that_are_no_snapshot_are_refused(bad: bytes) -> None:
     with pytest.raises(ValueError, match="snapshot"):
         Engine.restore(bad)
+
+
+def test_damaged_snapshots_are_refused(machine: EditableEngine, venue: Venue) -> None:
+    snapshot = machine.engine.snapshot()
+    rng = random.Random(31)
+    print("seed 31")
+    for _ in range(60):
+        position = rng.randrange(len(snapshot))
+        damaged = bytearray(snapshot)
+        damaged[position] ^= 1 << rng.randrange(8)
+        with pytest.raises(ValueError, match="snapshot"):
+            Engine.restore(bytes(damaged))
+    for length in rng.sample(range(len(snapshot)), 20):
+        with pytest.raises(ValueError, match="snapshot"):
+            Engine.restore(snapshot[:length])
 
 
 def test_read_refuses_what_does_not_exist(machine: EditableEngine) -> None:

@@ -15,6 +15,17 @@ struct SnapshotPage {
     u32 zero;
 };
 
+std::string to_hex(const Digest& digest) {
+    constexpr char digits[] = "0123456789abcdef";
+    std::string out;
+    for (size_t i = 0; i < sizeof(digest); ++i) {
+        u8 byte = reinterpret_cast<const u8*>(&digest)[i];
+        out += digits[byte >> 4];
+        out += digits[byte & 15];
+    }
+    return out;
+}
+
 }  // namespace
 
 HostEngine::HostEngine(const GenesisTerms& terms) { create_genesis(live_, terms); }
@@ -25,7 +36,10 @@ HostEngine::HostEngine(const std::string& snapshot) {
         std::memcmp(snapshot.data(), kSnapshotMagic, sizeof(kSnapshotMagic)) != 0) {
         refuse("not one of this format");
     }
-    for (size_t at = sizeof(kSnapshotMagic); at < snapshot.size();) {
+    Digest expected;
+    if (snapshot.size() - sizeof(kSnapshotMagic) < sizeof(expected)) refuse("cut off");
+    std::memcpy(&expected, snapshot.data() + sizeof(kSnapshotMagic), sizeof(expected));
+    for (size_t at = sizeof(kSnapshotMagic) + sizeof(expected); at < snapshot.size();) {
         SnapshotPage page;
         if (snapshot.size() - at < sizeof(page)) refuse("cut off");
         std::memcpy(&page, snapshot.data() + at, sizeof(page));
@@ -39,9 +53,13 @@ HostEngine::HostEngine(const std::string& snapshot) {
             refuse("page out of range");
         }
         std::memcpy(live_.page(static_cast<Arena>(page.arena), page.index), snapshot.data() + at, page.length);
+        bool is_whole = live_.page_bytes(static_cast<Arena>(page.arena), page.index) == page.length;
+        if (page.zero != 0 || !is_whole) refuse("page of another length");
         live_.dirty(static_cast<Arena>(page.arena)).add(page.index);
         at += page.length;
     }
+    Digest found = state_root();
+    if (!(found == expected)) refuse(("damaged: its pages have the root " + to_hex(found)).c_str());
 }
 
 template <bool kWithChain>
@@ -114,8 +132,9 @@ Witness HostEngine::take_witness() {
 }
 
 std::string HostEngine::snapshot() {
-    static_cast<void>(state_root());  // every written page is known afterwards
+    Digest root = state_root();  // every written page is known afterwards
     std::string out(kSnapshotMagic, sizeof(kSnapshotMagic));
+    out.append(reinterpret_cast<const char*>(&root), sizeof(root));
     for (Arena arena : kUsedArenas) {
         PageSet& known = trees_.known_pages(arena);
         known.sort();
