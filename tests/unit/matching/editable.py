@@ -60,8 +60,10 @@ class EditableEngine:
                 for name, value in changes.items():
                     setattr(record, name, value)
                 page = record.encode() + page[kind.SIZE :]
+                if isinstance(record, AccountHeader):
+                    page = page[: 128 + 64 * record.position_count]
                 found = True
-            parts += [snapshot[position:start], page]
+            parts += [PAGE_HEAD.pack(page_arena, page_index, len(page), 0), page]
             position = start + length
         assert found, f"no page {index} in arena {arena}"
         self.engine = restore_pages(snapshot[:MAGIC_BYTES], b"".join(parts))
