@@ -37,7 +37,7 @@ def process_oracle_round(state: State, body: OracleRound, events: list[Event]) -
 
 def _check_round(state: State, reports: list[OracleReport]) -> None:
     system = state.system
-    check(len(reports) >= max(1, system.oracle_k), ResultCode.ORACLE_QUORUM)
+    check(0 < system.oracle_k <= len(reports), ResultCode.ORACLE_QUORUM)
     signers = [report.signer for report in reports]
     in_order = all(a < b for a, b in pairwise(signers))
     check(in_order and signers[-1] < system.oracle_n, ResultCode.ORACLE_SIGNER_ORDER)
@@ -47,7 +47,7 @@ def _check_round(state: State, reports: list[OracleReport]) -> None:
 
 def _process_market(state: State, market: Market, reports: list[OracleReport], events: list[Event]) -> None:
     quotes = [(r.price_fine[market.index], r.time_ms) for r in reports if r.price_fine[market.index]]
-    if len(quotes) < max(1, state.system.oracle_k):
+    if len(quotes) < state.system.oracle_k:
         return
     m = state.market(market.index).state
     time_ms = lower_median([t for _, t in quotes])

@@ -71,6 +71,36 @@ def test_model_and_core_agree_on_random_commands() -> None:
     assert halts <= set(codes)
 
 
+def run_with_gaps(seed: int, commands: int, kept: float) -> None:
+    """Makes a stream, drops a random part of it and compares on the rest: states that no generator would steer to."""
+    rates = RATES[seed % len(RATES)]
+    maker = Duel(rates, root_every=10**9)
+    flow = Flow(seed, maker.model)
+    steps: list[Step] = []
+    pending = flow.opening()
+    while len(steps) < commands:
+        steps.append(pending.pop(0) if pending else flow.next())
+        maker.send(steps[-1])
+    rng = random.Random(seed)
+    for _ in range(3):
+        rest = [step for step in steps if rng.random() < kept]
+        message = find_difference(rest, rates)
+        if message:
+            short = shrink(rest, rates)
+            pytest.fail(f"seed {seed}: {message}\nshortened to:\n" + "\n".join(map(str, short)))
+
+
+@pytest.mark.parametrize(("seed", "kept"), [(70, 0.9), (71, 0.5)])
+def test_model_and_core_agree_on_streams_with_gaps(seed: int, kept: float) -> None:
+    run_with_gaps(seed, commands=400, kept=kept)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(2_000, 2_030))
+def test_model_and_core_agree_on_long_streams_with_gaps(seed: int) -> None:
+    run_with_gaps(seed, commands=3_000, kept=0.3 + 0.65 * (seed % 10) / 10)
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(1_000, 1_060))
 def test_model_and_core_agree_on_long_runs(seed: int) -> None:
