@@ -18,6 +18,7 @@ BATCH_FIELDS = (
     "transaction",
     "old_root",
     "new_root",
+    "settle_seconds",
 )
 ACCEPTED = ("accepted", "final")
 
