@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 
-from fastapi import FastAPI, WebSocket
+from fastapi import FastAPI, Request, WebSocket
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from exchange.api.routes import make_router
 from exchange.service import Exchange
@@ -28,6 +32,8 @@ def create_app(exchange: Exchange) -> FastAPI:
 
     app = FastAPI(title="blindbook", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.include_router(make_router(exchange))
+    app.add_exception_handler(RequestValidationError, _answer_invalid)
+    app.add_exception_handler(HTTPException, _answer_error)
 
     @app.websocket("/v1/ws")
     async def native(socket: WebSocket) -> None:
@@ -45,6 +51,16 @@ def create_app(exchange: Exchange) -> FastAPI:
             exchange.sessions.discard(session)
 
     return app
+
+
+async def _answer_invalid(_: Request, __: Exception) -> JSONResponse:
+    return JSONResponse({"code": "BAD_REQUEST", "msg": "a parameter is not what this path expects"}, 422)
+
+
+async def _answer_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    name = HTTPStatus(error.status_code).name
+    return JSONResponse({"code": name, "msg": HTTPStatus(error.status_code).phrase}, error.status_code)
 
 
 def is_host_allowed(host: str) -> bool:

@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from exchange.errors import Refusal, StartRefused
+from exchange.errors import Refusal, SettingsInvalid
 
 LINE_BYTES_MAX = 4_096
+PATH_BYTES_MAX = 100  # the system's limit is 107
 Operation = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
@@ -21,14 +22,14 @@ class ControlSocket:
     """Serves the given operations to processes of the same user."""
 
     def __init__(self, path: Path, operations: dict[str, Operation]) -> None:
+        if len(str(path).encode()) > PATH_BYTES_MAX:
+            raise SettingsInvalid(f"control_socket: expected a path of at most {PATH_BYTES_MAX} bytes")
         self._path = path
         self._operations = operations
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Listen; mode 0600."""
-        if len(str(self._path).encode()) > 100:
-            raise StartRefused("the path of the control socket is longer than 100 bytes")
         self._path.unlink(missing_ok=True)
         previous = os.umask(0o177)
         try:

@@ -4,6 +4,7 @@ ExchangeError
 ├── StartRefused(exit_code)        the process must not run
 │   ├── JournalCorrupt       65    a damaged, missing or foreign part of the journal
 │   ├── ReplayMismatch       66    the journal replays to another state than it recorded
+│   ├── PortUnavailable      69    the port is in use or not allowed
 │   ├── FolderLocked         73    another process owns the data folder
 │   ├── WrongKey             77    the journal key file is not the one that wrote the journal
 │   └── SettingsInvalid      78    unknown or contradictory settings
@@ -40,6 +41,12 @@ class ReplayMismatch(StartRefused):
     """Replaying the journal gives another state than the one recorded in it."""
 
     exit_code = 66
+
+
+class PortUnavailable(StartRefused):
+    """The port is in use or not allowed."""
+
+    exit_code = 69
 
 
 class FolderLocked(StartRefused):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
+import socket
 from collections.abc import AsyncIterator, Iterator
 
 import uvicorn
 
 from exchange.app import create_app
+from exchange.errors import PortUnavailable
 from exchange.logs import get_logger
 from exchange.service import Exchange
 from exchange.ws.frames import FRAME_BYTES_MAX
@@ -41,20 +44,29 @@ def _make_config(exchange: Exchange) -> uvicorn.Config:
     )
 
 
-def _bound_port(server: uvicorn.Server) -> int:
-    return int(server.servers[0].sockets[0].getsockname()[1])
+def _bind(exchange: Exchange) -> socket.socket:
+    """Bound here, so that a port in use is a named refusal and not the end of the interpreter."""
+    host, port = exchange.settings.host, exchange.settings.port
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise PortUnavailable(f"port {port}: {os.strerror(error.errno or 0)}") from error
 
 
-async def _announce(server: uvicorn.Server, exchange: Exchange) -> None:
+def _port_of(bound: socket.socket) -> int:
+    return int(bound.getsockname()[1])
+
+
+async def _announce(server: uvicorn.Server, exchange: Exchange, port: int) -> None:
     while not server.started:
         await asyncio.sleep(0.01)
-    port = _bound_port(server)
     (exchange.settings.data_folder / "port").write_text(f"{port}\n")
     get_logger().info("listening", port=port)
 
 
 async def run(exchange: Exchange) -> int:
     """Serve until SIGTERM, SIGINT or a fault; returns the exit code of the process."""
+    bound = _bind(exchange)
     server = _EmbeddedServer(_make_config(exchange))
 
     def stop() -> None:
@@ -64,9 +76,9 @@ async def run(exchange: Exchange) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    announcement = asyncio.create_task(_announce(server, exchange))
+    announcement = asyncio.create_task(_announce(server, exchange, _port_of(bound)))
     try:
-        await server.serve()
+        await server.serve(sockets=[bound])
     finally:
         announcement.cancel()
     if exchange.fault is not None:
@@ -77,9 +89,10 @@ async def run(exchange: Exchange) -> int:
 @contextlib.asynccontextmanager
 async def serving(exchange: Exchange) -> AsyncIterator[int]:
     """Serve inside the running event loop; yields the port, stops at the end of the block."""
+    bound = _bind(exchange)
     server = _EmbeddedServer(_make_config(exchange))
     exchange.on_stop = lambda: setattr(server, "should_exit", True)
-    task = asyncio.create_task(server.serve())
+    task = asyncio.create_task(server.serve(sockets=[bound]))
     try:
         async with asyncio.timeout(START_SECONDS):
             while not server.started:
@@ -87,7 +100,7 @@ async def serving(exchange: Exchange) -> AsyncIterator[int]:
                     await task
                     raise RuntimeError("the server ended before it had started")
                 await asyncio.sleep(0.01)
-        yield _bound_port(server)
+        yield _port_of(bound)
     finally:
         server.should_exit = True
         await task

@@ -86,6 +86,7 @@ class Exchange:
         self._request_feed = request_feed
         self._source = source
         self._tasks: list[asyncio.Task[None]] = []
+        self._control = ControlSocket(settings.control_path, self._operations())
         self._open(engine)
 
     # ---- start
@@ -149,7 +150,6 @@ class Exchange:
 
     async def start(self) -> None:
         """Begin to serve."""
-        self._control = ControlSocket(self.settings.control_path, self._operations())
         await self._control.start()
         self._spawn(self._write(), "writer")
         self._spawn(self.worker.run(), "settlement")

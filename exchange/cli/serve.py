@@ -30,7 +30,7 @@ def serve(
     price: Annotated[list[str] | None, typer.Option(help="market=price_fine; repeat for several markets.")] = None,
     walk_ppm: Annotated[int, typer.Option(help="Let prices walk randomly by this much per poll.")] = 0,
 ) -> None:
-    """Run the exchange until a signal. Exit codes: 28 disk full, 65 journal damaged, 66 replay differs, 70 engine halted,
+    """Run the exchange until a signal. Exit codes: 28 disk full, 65 journal damaged, 66 replay differs, 69 port in use, 70 engine halted,
     73 folder in use, 74 disk fault, 77 wrong key, 78 bad settings."""
     configure_logs()
     flags: dict[str, Any] = {

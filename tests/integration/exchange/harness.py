@@ -144,9 +144,16 @@ class Client:
         return await self.ask("sealed", envelope=self.seal(trader.request(body, nonce=nonce)))
 
     async def until(self, condition: Any) -> None:
-        """Wait for a condition on what was received."""
+        """Wait for a condition on what was received; a channel or frame that is not there yet counts as false."""
+
+        def holds() -> bool:
+            try:
+                return bool(condition())
+            except LookupError:
+                return False
+
         async with asyncio.timeout(WAIT_SECONDS):
-            while not condition():
+            while not holds():
                 self._news.clear()
                 await self._news.wait()
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from exchange.errors import FatalFault
+from exchange.errors import FatalFault, PortUnavailable, SettingsInvalid
 from exchange.oracle.sources import FixedPrices
 from exchange.sequencer import writer as writer_module
-from exchange.server import serving
+from exchange.server import run, serving
 from exchange.service import Exchange
 from exchange.storage.journal import SystemDisk
 from exchange.ws import endpoint
@@ -169,3 +169,16 @@ def test_serve_refuses_bad_settings_and_bad_keys_by_name(tmp_path: Path) -> None
     assert bad_key.returncode == 77
     assert json.loads(bad_key.stderr.splitlines()[-1])["error"] == "WrongKey"
     assert not (tmp_path / "journal").exists()
+
+
+async def test_port_in_use_is_a_named_refusal(tmp_path: Path) -> None:
+    async with running(tmp_path / "one") as (port, _, _):
+        other = Exchange(make_settings(tmp_path / "two", port=port))
+        with pytest.raises(PortUnavailable) as refused:
+            await run(other)
+        assert refused.value.exit_code == 69
+
+
+def test_control_socket_path_must_fit_the_system(tmp_path: Path) -> None:
+    with pytest.raises(SettingsInvalid, match="control_socket"):
+        Exchange(make_settings(tmp_path, control_socket=tmp_path / ("x" * 100)))

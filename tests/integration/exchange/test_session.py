@@ -327,6 +327,9 @@ async def test_public_routes_show_keys_markets_health_and_batches(tmp_path: Path
         assert (await http.get("/v1/batches/1")).json()["batch"]["new_root"] == batches[0]["new_root"]
         assert (await http.get("/v1/batches/99")).json()["code"] == "UNKNOWN_BATCH"
         assert (await http.get("/v1/batches/1/proof")).status_code == 404
+        assert (await http.get("/v1/batches/one")).json()["code"] == "BAD_REQUEST"
+        assert (await http.get("/v1/../../etc/passwd")).json()["code"] == "NOT_FOUND"
+        assert (await http.post("/v1/meta")).json()["code"] == "METHOD_NOT_ALLOWED"
 
 
 async def test_browser_pages_and_foreign_names_cannot_open_the_socket(tmp_path: Path) -> None:
