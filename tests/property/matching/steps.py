@@ -26,7 +26,7 @@ class Step:
         if isinstance(body, BatchOpen):
             body = replace(body, batch_no=state.system.batch_no + 1 + self.number_offset)
         elif hasattr(body, "l1_index"):
-            body = replace(body, l1_index=state.system.priority_done + self.number_offset)  # type: ignore[call-arg]
+            body = replace(body, l1_index=(state.system.priority_done + self.number_offset) % 2**64)  # type: ignore[call-arg]
         data = bytearray(replace(self.command, seq=state.system.seq + 1 + self.seq_offset, body=body).encode())
         if self.flip and self.flip[0] < len(data):
             data[self.flip[0]] ^= self.flip[1]
