@@ -75,7 +75,7 @@ def find_compiler() -> tuple[str, ...]:
         if name and shutil.which(name):
             return (name,)
     if find_spec("ziglang"):
-        return (sys.executable, "-m", "ziglang", "c++", "-fno-sanitize=undefined")
+        return (sys.executable, "-m", "ziglang", "c++", "-fno-sanitize=undefined", "-nostdlib++")
     raise CompilerNotFoundError(
         "no C++ compiler found: install g++ or clang++, set CXX, or install the Python package ziglang (extra: guest)"
     )

@@ -2,8 +2,8 @@
 // program can hold the same source built several times (run-time choice) without mixing the builds.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
+#include <stddef.h>
+#include <stdint.h>
 
 #if defined(__CUDACC__)
 #define BLINDBOOK_ISA cuda
@@ -22,8 +22,8 @@
 #endif
 
 namespace blindbook {
-using u8 = std::uint8_t;
-using u32 = std::uint32_t;
-using u64 = std::uint64_t;
-using usize = std::size_t;
+using u8 = uint8_t;
+using u32 = uint32_t;
+using u64 = uint64_t;
+using usize = size_t;
 }  // namespace blindbook

@@ -21,6 +21,14 @@ struct Word64 {  // one lane
     static BLINDBOOK_INLINE Word64 load(const u64* from) { return {*from}; }
     BLINDBOOK_INLINE void store(u64* to) const { *to = v; }
     friend BLINDBOOK_INLINE Word64 operator^(Word64 a, Word64 b) { return {a.v ^ b.v}; }
+    template <int K>
+    BLINDBOOK_INLINE Word64 up() const {
+        return {v << K};
+    }
+    template <int K>
+    BLINDBOOK_INLINE Word64 down() const {
+        return {v >> K};
+    }
     friend BLINDBOOK_INLINE Word64 xor3(Word64 a, Word64 b, Word64 c) { return {a.v ^ b.v ^ c.v}; }
     friend BLINDBOOK_INLINE Word64 chi(Word64 a, Word64 b, Word64 c) { return {a.v ^ (~b.v & c.v)}; }
     template <int K>
@@ -37,6 +45,14 @@ struct Words64 {
     static BLINDBOOK_INLINE Words64 load(const u64* from) { return {_mm512_loadu_si512(from)}; }
     BLINDBOOK_INLINE void store(u64* to) const { _mm512_storeu_si512(to, v); }
     friend BLINDBOOK_INLINE Words64 operator^(Words64 a, Words64 b) { return {_mm512_xor_si512(a.v, b.v)}; }
+    template <int K>
+    BLINDBOOK_INLINE Words64 up() const {
+        return {_mm512_slli_epi64(v, K)};
+    }
+    template <int K>
+    BLINDBOOK_INLINE Words64 down() const {
+        return {_mm512_srli_epi64(v, K)};
+    }
     friend BLINDBOOK_INLINE Words64 xor3(Words64 a, Words64 b, Words64 c) {
         return {_mm512_ternarylogic_epi64(a.v, b.v, c.v, 0x96)};
     }
@@ -58,6 +74,14 @@ struct Words64 {
     }
     BLINDBOOK_INLINE void store(u64* to) const { _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), v); }
     friend BLINDBOOK_INLINE Words64 operator^(Words64 a, Words64 b) { return {_mm256_xor_si256(a.v, b.v)}; }
+    template <int K>
+    BLINDBOOK_INLINE Words64 up() const {
+        return {_mm256_slli_epi64(v, K)};
+    }
+    template <int K>
+    BLINDBOOK_INLINE Words64 down() const {
+        return {_mm256_srli_epi64(v, K)};
+    }
     friend BLINDBOOK_INLINE Words64 xor3(Words64 a, Words64 b, Words64 c) { return a ^ b ^ c; }
     friend BLINDBOOK_INLINE Words64 chi(Words64 a, Words64 b, Words64 c) {
         return {_mm256_xor_si256(a.v, _mm256_andnot_si256(b.v, c.v))};
@@ -103,48 +127,32 @@ BLINDBOOK_NOINLINE void keccak_permute(W* state) {  // [25]
     for (int i = 0; i < 25; ++i) state[i] = a[i];
 }
 
-// keccak256 of one message per lane: all have `words` full 64-bit words (little-endian) and then `tail` (fewer than 8
-// bytes). `word(i)` gives word i. The digest is left in state[0..4).
-template <class W, class Words>
-BLINDBOOK_INLINE void keccak_message(W* state, usize words, int tail_bytes, W tail, Words word) {
-    for (int i = 0; i < 25; ++i) state[i] = W::broadcast(0);
+inline constexpr usize KECCAK_LANES = static_cast<usize>(Words64::width);
+
+// The digest of keccak256(domain ‖ message) per lane, digest: [4][KECCAK_LANES].
+// words: [count][KECCAK_LANES], little-endian 64-bit words of the message, which has 8 * count bytes less `missing` (0
+// or 4). The domain byte shifts the message: word i that is absorbed is m_i << 8 | m_(i-1) >> 56.
+BLINDBOOK_INLINE void keccak_domain_message(u8 domain, const u64* words, usize count, int missing, u64* digest) {
+    Words64 state[25];
+    for (int i = 0; i < 25; ++i) state[i] = Words64::broadcast(0);
+    Words64 previous = Words64::broadcast(u64{domain} << 56);
+    const usize full = missing == 0 ? count : count - 1;  // whole words of the shifted message
     usize position = 0;
-    for (usize i = 0; i < words; ++i) {
-        state[position] = state[position] ^ word(i);
+    for (usize i = 0; i < full; ++i) {
+        const Words64 current = Words64::load(words + i * KECCAK_LANES);
+        state[position] = xor3(state[position], current.up<8>(), previous.down<56>());
+        previous = current;
         if (++position == KECCAK_RATE_WORDS) {
             keccak_permute(state);
             position = 0;
         }
     }
-    state[position] = xor3(state[position], tail, W::broadcast(u64{1} << (8 * tail_bytes)));
-    state[KECCAK_RATE_WORDS - 1] = state[KECCAK_RATE_WORDS - 1] ^ W::broadcast(u64{1} << 63);
+    // 1 or 5 bytes are left; then the padding.
+    state[position] = state[position] ^ previous.down<56>();
+    if (missing != 0) state[position] = state[position] ^ Words64::load(words + full * KECCAK_LANES).up<8>();
+    state[position] = state[position] ^ Words64::broadcast(u64{1} << (missing == 0 ? 8 : 40));
+    state[KECCAK_RATE_WORDS - 1] = state[KECCAK_RATE_WORDS - 1] ^ Words64::broadcast(u64{1} << 63);
     keccak_permute(state);
-}
-
-// A message that starts with one domain byte: word i of byte ‖ (64-bit words m_0, m_1, ...) is m_i << 8 | m_(i-1)
-// >> 56.
-BLINDBOOK_INLINE u64 after_domain_byte(u64 previous, u64 current) { return current << 8 | previous >> 56; }
-
-inline constexpr usize KECCAK_LANES = static_cast<usize>(Words64::width);
-
-// The digest of keccak256(domain ‖ message) per lane, digest: [4][KECCAK_LANES].
-// words: [count][KECCAK_LANES] 64-bit words of the message without its domain byte, count * 8 bytes less `missing` (0
-// or 4) bytes.
-BLINDBOOK_INLINE void keccak_domain_message(u8 domain, const u64* words, usize count, int missing, u64* digest) {
-    const auto shifted = [&](usize i) {
-        alignas(64) u64 value[KECCAK_LANES];
-        for (usize k = 0; k < KECCAK_LANES; ++k) {
-            const u64 previous = i == 0 ? u64{domain} << 56 : words[(i - 1) * KECCAK_LANES + k];
-            const u64 current = i < count ? words[i * KECCAK_LANES + k] : 0;
-            value[k] = after_domain_byte(previous, current);
-        }
-        return Words64::load(value);
-    };
-    // Total length: 1 + 8 * count - missing bytes.
-    const usize full = missing == 0 ? count : count - 1;
-    const int tail_bytes = missing == 0 ? 1 : 5;
-    Words64 state[25];
-    keccak_message(state, full, tail_bytes, shifted(full), shifted);
     for (usize j = 0; j < 4; ++j) state[j].store(digest + j * KECCAK_LANES);
 }
 

@@ -157,3 +157,18 @@ def test_grinding_finds_the_smallest_nonce(native: CpuDevice, bits: int) -> None
         assert native.grind("poseidon2", state, bits) == reference.grind("poseidon2", state, bits)
         if bits < 14:
             assert native.grind("keccak", keccak_state, bits) == reference.grind("keccak", keccak_state, bits)
+
+
+@pytest.mark.soak
+def test_large_codewords_hold_the_values_of_their_polynomials() -> None:
+    """2^20 coefficients at rate 1/16: coset by coset, opened rows evaluated again; and at rate 1/2, where the codeword is kept."""
+    device = CpuDevice()
+    columns = device.upload(randoms(9, 2, 1 << 20))
+    for log_inv_rate in (1, 4):
+        domain = 1 << (20 + log_inv_rate)
+        positions = sorted({0, 1, 17, domain // 3, domain // 2 + 5, domain - 1})
+        rows = device.commit("keccak", columns, log_inv_rate).open(positions).rows
+        for position, row in zip(positions, rows.tolist(), strict=True):
+            point = pow(GENERATOR, position << (4 - log_inv_rate), P)
+            for column, value in zip(columns, row, strict=True):
+                assert device.evaluate_univariate(column, (point, 0, 0, 0, 0)) == (value, 0, 0, 0, 0)

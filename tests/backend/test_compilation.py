@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from gpu import jit
-from gpu.cpu import instruction_sets
+from gpu.cpu import CpuDevice, instruction_sets
 from gpu.errors import CompilationError, CompilerNotFoundError
 from gpu.printer import affine_forms, print_chip
 from gpu.program import ChipProgram, InteractionProgram, Node, Op
+from gpu.reference import ReferenceDevice
 
-from .machines import random_program
+from .machines import random_chip, random_program
+from .test_zerocheck import transcript
 
 
 @pytest.fixture
@@ -38,6 +40,8 @@ def test_the_compiler_of_ziglang_is_the_last_resort(fresh: Path, monkeypatch: py
     monkeypatch.setenv("PATH", str(fresh))
     monkeypatch.delenv("CXX", raising=False)
     assert "ziglang" in jit.find_compiler()
+    chips = [random_chip("main columns only", 5)]
+    assert transcript(CpuDevice(), chips) == transcript(ReferenceDevice(), chips)
 
 
 def test_a_failing_compiler_is_reported_with_the_chip(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
