@@ -1,6 +1,5 @@
 """Types of the native module (see gpu/native/module.cpp)."""
 
-
 import numpy as np
 from numpy.typing import NDArray
 
