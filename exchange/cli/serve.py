@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,6 +34,7 @@ def serve(
     """Run the exchange until a signal. Exit codes: 28 disk full, 65 journal damaged, 66 replay differs, 69 port in use, 70 engine halted,
     73 folder in use, 74 disk fault, 77 wrong key, 78 bad settings."""
     configure_logs()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold every order and key
     flags: dict[str, Any] = {
         "data_folder": data_folder,
         "port": port,

@@ -403,7 +403,8 @@ class Sequencer:
         batch.commands.append(data)
         batch.cycles += estimate_cycles(command, len(projection.trades))
         if command.kind in L1_KINDS:
-            assert self._origin is not None
+            if self._origin is None:
+                raise ReplayMismatch(f"command {command.seq} comes from the queue and has no queue entry")
             batch.origins.append(self._origin)
             self._origin = None
         if self.system.withdraw_count > before.withdraw_count:

@@ -31,6 +31,11 @@ HELLO_TIMEOUT_MS = 5_000
 AUTH_FAILURES_MAX = 3
 BAD_FRAMES_BURST = 100
 BAD_FRAMES_PER_SECOND = 20
+BAD_REQUESTS_BURST = 20
+BAD_REQUESTS_PER_MINUTE = 20
+COSTLY_REFUSALS = frozenset(
+    {"BAD_ENVELOPE", "BAD_SIGNATURE", "UNKNOWN_SIGNER"}
+)  # each costs the server curve arithmetic
 PUBLIC_READS = frozenset({"batch", "book"})
 PRIVATE_READS = frozenset({"state", "orders", "order", "events", "withdrawals", "limits"})
 SIGNED_OPERATIONS = frozenset(
@@ -168,9 +173,11 @@ class Connection:
     _auth_failures: int = 0
     _bad_frames: float = 0.0
     _bad_frame_ms: int = 0
+    _bad_requests: float = 0.0
+    _bad_request_ms: int = 0
 
     def __post_init__(self) -> None:
-        self._heard_ms = self._bad_frame_ms = self.opened_ms
+        self._heard_ms = self._bad_frame_ms = self._bad_request_ms = self.opened_ms
 
     def receive(self, text: str, now_ms: int) -> list[Action]:
         """One text frame of the client."""
@@ -202,6 +209,8 @@ class Connection:
         self._open_ids.discard(frame["id"])
         if frame["t"] == "sub_ok":
             self.subscriptions.add(frame["ch"])
+        if frame["t"] == "err" and frame["code"] in COSTLY_REFUSALS and self._is_flooding():
+            return [Send(frame), self._close(CloseCode.ABUSE, "too many bad requests")]
         return [Send(frame)]
 
     def answer_auth(self, request: Authenticate, is_valid: bool) -> list[Action]:
@@ -334,6 +343,13 @@ class Connection:
         if self._bad_frames > BAD_FRAMES_BURST:
             return [self._close(CloseCode.ABUSE, "too many bad frames")]
         return [Send(refusal.as_frame(frame_id))]
+
+    def _is_flooding(self) -> bool:
+        """Counts one costly refusal; true when they come faster than any honest client makes them."""
+        elapsed_ms = max(0, self._heard_ms - self._bad_request_ms)
+        self._bad_requests = max(0.0, self._bad_requests - elapsed_ms * BAD_REQUESTS_PER_MINUTE / 60_000) + 1
+        self._bad_request_ms = self._heard_ms
+        return self._bad_requests > BAD_REQUESTS_BURST
 
     def _close(self, code: CloseCode, reason: str) -> Close:
         self.state = State.CLOSED

@@ -162,6 +162,18 @@ def test_flood_of_bad_frames_is_ended() -> None:
     assert all(isinstance(action, Send) for action in actions[:-1])
 
 
+def test_flood_of_bad_signatures_is_ended_and_a_slow_trickle_is_not() -> None:
+    for pause_ms, is_closed in ((0, True), (3_000, False)):
+        connection = connect(5)
+        actions: list[Action] = []
+        for number in range(10, 40):
+            frame = json.dumps({"t": "sealed", "id": number, "envelope": "AAAA"})
+            connection.receive(frame, number * pause_ms)
+            actions += connection.answer({"t": "err", "id": number, "code": "BAD_SIGNATURE"})
+        closed = [action for action in actions if isinstance(action, Close)]
+        assert closed == ([Close(CloseCode.ABUSE, "too many bad requests")] if is_closed else [])
+
+
 def test_ids_must_grow() -> None:
     connection = connect()
     say(connection, t="sub", id=5, ch="book.0")

@@ -334,9 +334,11 @@ def test_replay_notices_missing_altered_and_misnumbered_commands() -> None:
     checkpoint = next(i for i, record in enumerate(records) if record.kind is RecordKind.CHECKPOINT)
     payload = records[checkpoint].payload
     false_root = Record(RecordKind.CHECKPOINT, records[checkpoint].source, 0, payload[:-1] + bytes([payload[-1] ^ 1]))
+    orphan = [record for record in records if record.kind is not RecordKind.L1_ORIGIN]
     garbled = Record(RecordKind.COMMAND, records[commands[5]].source, 0, b"\xff" * 48)
     for bad in (
         missing,
+        orphan,
         [*records[:checkpoint], false_root],
         [*records[: commands[5]], garbled],
     ):
