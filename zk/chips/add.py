@@ -32,14 +32,12 @@ def build_add() -> Chip:
     """rd := rs1 + rs2 or rs1 - rs2; a subtraction is the addition a + c = b."""
     cpu = CpuChip("ADD", F2, {"add": OpCode.ADD, "sub": OpCode.SUB}, ("a0", "a1"))
     c = cpu.columns
-    for flag, x, total in (
-        (c.add, (c.b0, c.b1), (c.a0, c.a1)),
-        (c.sub, (c.a0, c.a1), (c.b0, c.b1)),
-    ):
+    result, operand = (c.a0, c.a1), (c.b0, c.b1)
+    for name, x, total in (("add", operand, result), ("sub", result, operand)):
         low_carry = (x[0] + c.c0 - total[0]) / 65536
         high_carry = (x[1] + c.c1 + low_carry - total[1]) / 65536
-        cpu.chip.constrain("low limb", flag * (low_carry * (low_carry - 1)))
-        cpu.chip.constrain("high limb", flag * (high_carry * (high_carry - 1)))
+        cpu.chip.constrain(f"{name}: low limb", c[name] * (low_carry * (low_carry - 1)))
+        cpu.chip.constrain(f"{name}: high limb", c[name] * (high_carry * (high_carry - 1)))
     cpu.range16(c.a0, c.a1)
 
     cpu.step()

@@ -1,0 +1,275 @@
+"""Section 19, case 47: every constraint of the machine is needed.
+
+For each constraint there is a false row that breaks it alone: all other constraints hold and all range, byte, AND and shift lookups
+are legal, so without this constraint the row could be part of an accepted trace. (PROG is left out: the forger may wait for a
+program with the fitting instruction.) The rows come from a search over changes of one column, or of two flags, with all
+defined columns computed again; the few that need more are written down.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.soundness.vm.test_mutations import CHIPS
+from tests.soundness.vm.witness import Witness, build_witness, full_witness
+from tests.unit.vm.assembler import constant, finish, program, register_form
+from zk.air.affine import postorder
+from zk.air.check import evaluate
+from zk.air.chip import Chip
+from zk.air.expression import Expr, P
+from zk.vm.isa import OpCode
+
+U64 = NDArray[np.uint64]
+Row = dict[str, int]
+
+HALF = pow(2, -16, P)  # 2^-16 = -32512: a "carry" of this size moves a limb by one
+SBOXES = frozenset(f"s{i}" for i in range(148))
+# Constraints without such a row: implied by the others, or covered elsewhere.
+EXEMPT = {
+    "DIV": {
+        # cz c = 0 and cz (q - 255) = 0 leave only c = 0, where |r| < |c| cannot hold: cz = 1 is the only way out.
+        "cz is boolean",
+        # sr = 1 with sb = 0 forces r = 0, so the remainder would be -2^32, and |r| < |c| fails.
+        "a negative remainder needs a negative b",
+    },
+    # The S-boxes of P2 are those of PATH, made by the same function; here a false one needs sixteen new outputs as well.
+    "P2": set(SBOXES),
+}
+
+
+def evaluate_expression(expr: Expr, columns: U64) -> U64:
+    """Value of an expression on all columns (count, n)."""
+    prime, values = np.uint64(P), {}
+    for node in postorder(expr):
+        if node.left is None or node.right is None:
+            values[id(node)] = (
+                columns[node.value] if node.op == "column" else np.full(columns.shape[1], node.value, np.uint64)
+            )
+            continue
+        a, b = values[id(node.left)], values[id(node.right)]
+        values[id(node)] = (a * b if node.op == "mul" else a + b if node.op == "add" else a + prime - b) % prime
+    return values[id(expr)]
+
+
+def candidates(witness: Witness, name: str) -> Iterator[tuple[U64, list[int]]]:
+    """Blocks of rows with the numbers of the columns that were changed."""
+    chip, base = witness.chip(name), witness.traces[name]
+    rng = np.random.default_rng(3)
+    rows = witness.real_rows(name)
+    rows = rows if len(rows) <= 24 else np.sort(rng.choice(rows, 24, replace=False))
+    padding = np.setdiff1d(np.arange(base.shape[1]), witness.real_rows(name))[:1]
+    at = np.concatenate([rows, padding])
+    original = base[:, at].astype(np.uint64)
+    steps = [1, -1, 32, 256, 65536, *(sign * HALF * m for sign in (1, -1) for m in (1, 2, 64, 128, 256))]
+    for number in range(len(chip.main)):
+        old = original[number].astype(np.int64)
+        values = [old + step for step in steps] + [0 * old + v for v in (-1, 0, 1, 2)]
+        for value in [*values, 1 - old, rng.integers(0, P, len(at))]:
+            block = original.copy()
+            block[number] = value % P
+            yield block, [number]
+    bits = [n for n in range(len(chip.main)) if chip.main[n] in chip.selectors or (original[n] <= 1).all()]
+    for first, second in itertools.combinations(bits, 2):
+        for u, v in itertools.product((0, 1, 2, P - 1), repeat=2):
+            block = original.copy()
+            block[first], block[second] = u, v
+            yield block, [first, second]
+    for forged in FORGED.get(name, lambda _: [])(witness):
+        yield np.array([[forged.get(column, 0)] for column in chip.main], np.uint64), []
+
+
+def sole_violations(chip: Chip, blocks: list[tuple[U64, list[int]]]) -> set[str]:
+    """Names of the constraints that some row breaks alone, its lookups being legal."""
+    rows = np.concatenate([block for block, _ in blocks], axis=1)
+    for constraint in chip.constraints:
+        if constraint.defines is not None:
+            value = evaluate_expression(constraint.expr - Expr("column", constraint.defines, degree=1), rows)
+            value = (np.uint64(P) - value) % np.uint64(P)
+            own = [np.full(block.shape[1], not changed or constraint.defines in changed) for block, changed in blocks]
+            rows[constraint.defines] = np.where(np.concatenate(own), rows[constraint.defines], value)
+    program = chip.lower()
+    values = evaluate(program, list(rows))
+    broken = np.stack([values[node] != 0 for node in program.constraints])
+    legal = np.ones(rows.shape[1], bool)
+    for interaction, lowered in zip(chip.interactions, program.interactions, strict=True):
+        if interaction.bus.kind == "lookup" and interaction.bus.name != "PROG":
+            message = [values[node] for node in lowered.message]
+            legal &= _is_legal(interaction.bus.name, message) | (values[lowered.multiplicity] == 0)
+    # A row with a selector set. Flags (1, -1) count, though no multiplicity here is a single flag: rule 5.3 forbids them.
+    active = rows[[chip.main.index(name) for name in chip.selectors]].any(axis=0)
+    alone = (broken.sum(axis=0) == 1) & legal & active
+    return {c.name for c, row in zip(chip.constraints, broken, strict=True) if (row & alone).any()}
+
+
+def _is_legal(bus: str, message: list[U64]) -> NDArray[np.bool_]:
+    if bus == "R16":
+        return message[0] < 65536
+    if bus == "SH":
+        one, low = np.uint64(1), message[0] & np.uint64(15)
+        powers = (message[1] == one << low) & (message[2] == one << (np.uint64(16) - low))
+        return (message[0] < 32) & powers & (message[3] == message[0] >> np.uint64(4))
+    pair = (message[0] < 256) & (message[1] < 256)
+    return pair & (message[0] & message[1] == message[2]) if bus == "AND" else pair
+
+
+def _real(witness: Witness, chip: str, **flags: int) -> Row:
+    """The first row whose columns have these values."""
+    columns = [witness.column(chip, name) == value for name, value in flags.items()]
+    row = int(np.flatnonzero(np.logical_and.reduce(columns))[0])
+    return dict(zip(witness.chip(chip).main, witness.traces[chip][:, row].tolist(), strict=True))
+
+
+def _add_forgeries(witness: Witness) -> list[Row]:
+    """A wrong low limb whose fractional carry the high limb absorbs."""
+    forged = []
+    for name, sign in itertools.product(("add", "sub"), (1, -1)):
+        row = _real(witness, "ADD", **{name: 1})
+        for a1 in (row["a1"] + 32512 * sign, row["a1"] - 32512 * sign):
+            forged.append(row | {"a0": (row["a0"] + sign) % P, "a1": a1 % P})
+    return forged
+
+
+def _ecall_forgeries(witness: Witness) -> list[Row]:
+    index = _real(witness, "ECALL", commit=1)
+    hint = _real(witness, "ECALL", hint=1)
+    call = hint | {"hint": P - 1, "deleg": 1, "n00": hint["a00"], "n01": hint["a01"], "a11": 0, "a21": 0, "next": 0}
+    return [index | {"a01": 1, "n01": 1}, call | {"a01": 0, "n01": 0}]
+
+
+def _dot_forgeries(witness: Witness) -> list[Row]:
+    real = _real(witness, "DOT", base=1)
+    gap = 4 * real["clk"] + 1
+    skipped = {f"t_a{j}": 0 for j in range(1, 5)} | {f"d_a{j}": gap & 0xFFFF for j in range(1, 5)}
+    return [real | skipped | {"base": 2}, {"base": 1} | {f"d_a{j}": 1 for j in range(1, 5)}]
+
+
+def _immediate_forgeries(chip: str) -> Callable[[Witness], list[Row]]:
+    """f_i = 2 on an immediate row: the unread rs2 then counts as read minus once, with a time that is in order."""
+
+    def forge(witness: Witness) -> list[Row]:
+        row = _real(witness, chip, f_i=1)
+        return [row | {"f_i": 2, "t2": 0, "d2": 4 * row["clk"] & 0xFFFF}]
+
+    return forge
+
+
+def _logic_forgeries(witness: Witness) -> list[Row]:
+    """AND and OR at once, on zero operands."""
+    row = _real(witness, "LOGIC", f_i=0) | {"and": 1, "or": 1, "xor": 0}
+    zero = ("b0", "b1", "c0", "c1", "bl0", "bl1", "cl0", "cl1", "n0", "n1", "n2", "n3", "a0", "a1")
+    return [row | dict.fromkeys(zero, 0), *_immediate_forgeries("LOGIC")(witness)]
+
+
+def _p2_forgeries(witness: Witness) -> list[Row]:
+    """Other output words, canonical ones; and what node = 2 would give."""
+    row = _real(witness, "P2", node=0)
+    forged = [
+        row | {f"out{i}_lo": 77, f"out{i}_hi": 1, f"out{i}_e": 77 * pow(0x7F00 - 1, -1, P) % P} for i in range(16)
+    ]
+    twice = dict(row) | {"node": 2}
+    for i in range(16):
+        x, y = (row[f"{kind}{i}_lo"] + 65536 * row[f"{kind}{i}_hi"] for kind in ("in", "out"))
+        word = (y + 2 * x if i < 8 else y + 2 * (x - y)) % P
+        twice |= {f"out{i}_lo": word & 0xFFFF, f"out{i}_hi": word >> 16}
+        twice[f"out{i}_e"] = (word & 0xFFFF) * pow(0x7F00 - (word >> 16), -1, P) % P
+    return [*forged, twice]
+
+
+def divide_row(op: OpCode, b: int, c: int, q: int, r: int, **signs: int) -> Row:
+    """A DIV row claiming b = q c + r: carries and slack are whatever solves the limb equations. sb, sc, sr, cz as given."""
+    row = dict.fromkeys(("sb", "sc", "sr", "cz"), 0) | {name: value % P for name, value in signs.items()}
+    q_word, r_word = q % 2**32, r % 2**32
+    name = op.name.lower()
+    row |= {name: 1, "pc": 4, "clk": 5, "b0": b & 0xFFFF, "b1": b >> 16, "c0": c & 0xFFFF, "c1": c >> 16}
+    row |= {f"d{i}": lo for i, lo in ((1, 19), (2, 20), (3, 22))}  # t = 0
+    row |= {f"q{i}": q_word >> (8 * i) & 255 for i in range(4)} | {"r0": r_word & 0xFFFF, "r1": r_word >> 16}
+    row |= {"cl0": c & 255, "cl1": c >> 16 & 255, "sq": int(q < 0)}
+    result = r_word if op in (OpCode.REM, OpCode.REMU) else q_word
+    row |= {"a0": result & 0xFFFF, "a1": result >> 16}
+    quotient = [row[f"q{i}"] for i in range(4)]
+    divisor = [c >> (8 * i) & 255 for i in range(4)]
+    quotient[3] -= 256 * row["sq"]
+    divisor[3] -= 256 * row["sc"]
+    t = [sum(quotient[i] * divisor[k - i] for i in range(4) if 0 <= k - i < 4) for k in range(7)]
+    row["k0"] = (t[0] + 256 * t[1] + row["r0"] - row["b0"]) * HALF % P
+    change = 65536 * (row["sb"] - row["sr"])
+    row["k1"] = (t[2] + 256 * t[3] + row["k0"] + row["r1"] - row["b1"] + change) * HALF % P
+    row["k2"] = (t[4] + 256 * t[5] + row["k1"]) * HALF % P
+    low = ((1 - 2 * row["sc"]) * row["c0"] - (1 - 2 * row["sr"]) * row["r0"] - 1) % P
+    low = low - P if low > P // 2 else low
+    row["g0"], nu = low & 0xFFFF, low >> 16
+    high = (1 - 2 * row["sc"]) * row["c1"] + 65536 * row["sc"] - (1 - 2 * row["sr"]) * row["r1"] - 65536 * row["sr"]
+    row["nu"], row["g1"] = nu % P, (high + nu) % P
+    if row["cz"]:
+        row["nu"] = row["g0"] = row["g1"] = 0
+    return row
+
+
+def _div_forgeries(_: Witness) -> list[Row]:
+    minus = 2**32
+    by_256 = pow(256, -1, P)
+    return [
+        # false signs: a limb of b, the top byte of c, or b again, moved by one
+        divide_row(OpCode.DIVU, 0x20005, 1, 0x10005, 0, sb=HALF),
+        divide_row(OpCode.DIVU, 0x41000000, 0x40000000, 1, 0, sc=-by_256),
+        *(divide_row(OpCode.DIV, minus - 0x20000, 1, -0x20000 + d, 0, sb=1, sr=s * HALF) for d in (-65536, 65536) for s in (1, -1)),
+        # a product of 2^48 that no limb shows
+        divide_row(OpCode.DIVU, 5, 0x1000000, 0x1000000, 5),
+        # quotients rounded down instead of towards zero
+        divide_row(OpCode.DIV, minus - 5, 3, -2, 1, sb=1),
+        divide_row(OpCode.DIV, minus - 0x50000, 0x30000, -2, 0x10000, sb=1),
+        # division by zero claimed of divisors that are not zero; and on a row without an instruction
+        divide_row(OpCode.DIV, 4, 3, -1, 7, cz=1),
+        divide_row(OpCode.DIV, 4, 0x10000, -1, 0x10004, cz=1),
+        {"cz": 1, "g0": P - 1} | {f"q{i}": 255 for i in range(4)},
+    ]  # fmt: skip
+
+
+FORGED: dict[str, Callable[[Witness], list[Row]]] = {
+    "ADD": _add_forgeries,
+    "LOGIC": _logic_forgeries,
+    "CMP": _immediate_forgeries("CMP"),
+    "SHIFT": _immediate_forgeries("SHIFT"),
+    "P2": _p2_forgeries,
+    "ECALL": _ecall_forgeries,
+    "DOT": _dot_forgeries,
+    "DIV": _div_forgeries,
+}
+
+
+@pytest.mark.parametrize("name", [name for name in CHIPS if name != "IMG"])
+def test_every_constraint_is_the_only_obstacle_of_some_false_row(name: str) -> None:
+    witness = full_witness()
+    chip = witness.chip(name)
+    names = [constraint.name for constraint in chip.constraints]
+    assert len(set(names)) == len(names), "constraint names must be distinct"
+    found = sole_violations(chip, list(candidates(witness, name)))
+    assert set(names) - found == EXEMPT.get(name, set())
+
+
+def test_honest_division_rows_are_accepted_by_the_forger() -> None:
+    """The forger's formulas are those of the chip: true divisions break nothing."""
+    chip = full_witness().chip("DIV")
+    honest = [
+        divide_row(OpCode.DIVU, 100, 7, 14, 2),
+        divide_row(OpCode.DIV, 2**32 - 100, 7, -14, -2, sb=1, sr=1),
+        divide_row(OpCode.REM, 2**32 - 100, 2**32 - 7, 14, -2, sb=1, sc=1, sr=1),
+        divide_row(OpCode.DIVU, 100, 0, 0xFFFFFFFF, 100, cz=1),
+    ]
+    for row in honest:
+        columns = np.array([[row.get(column, 0)] for column in chip.main], np.uint64)
+        values = evaluate(chip.lower(), list(columns))
+        assert not any(values[node][0] for node in chip.lower().constraints)
+
+
+def test_division_corner_cases_have_witnesses() -> None:
+    words: list[int] = []
+    for b, c in ((0x80000000, 0xFFFFFFFF), (0x80000000, 0), (5, 0), (0, 5), (0xFFFFFFFF, 0x80000000), (0x80000000, 1)):
+        words += constant(5, b) + constant(6, c)
+        words += [register_form(name, 7, 5, 6) for name in ("div", "divu", "rem", "remu")]
+    assert build_witness(program(words + finish())).violations(free_lookups=False) == []
