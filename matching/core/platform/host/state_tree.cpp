@@ -1,5 +1,7 @@
 #include "state_tree.hpp"
 
+#include "lane_hasher.hpp"
+
 namespace matching::host {
 
 StateTree::StateTree() {
@@ -23,26 +25,38 @@ void StateTree::replay() {
     for (const Change& change : journal_) *change.node = change.after;
 }
 
+void StateTree::update_leaves(LiveState& state, Arena arena, ArenaTree& tree, const std::vector<u32>& pages) {
+    std::vector<PageView> views;
+    std::vector<Digest> leaves;
+    for (u32 page : pages) {
+        known_pages(arena).add(page);
+        views.push_back({arena, state.page(arena, page), state.page_bytes(arena, page)});
+    }
+    hash_pages(views, leaves);
+    for (size_t i = 0; i < pages.size(); ++i) set(tree.node(0, pages[i]), leaves[i]);
+}
+
 void StateTree::update_arena(LiveState& state, Arena arena) {
     PageSet& dirty = state.dirty(arena);
     if (dirty.size() == 0) return;
     dirty.sort();
     ArenaTree& tree = trees_[static_cast<u32>(arena)];
     std::vector<u32> changed(dirty.begin(), dirty.end());
-    for (u32 page : changed) {
-        known_pages(arena).add(page);
-        set(tree.node(0, page), hash_page(arena, state.page(arena, page), state.page_bytes(arena, page)));
-    }
+    update_leaves(state, arena, tree, changed);
+    std::vector<Digest> children, parents;
     for (u32 layer = 0; layer < tree.depth(); ++layer) {
-        size_t parents = 0;
-        for (size_t i = 0; i < changed.size(); ++i) {
-            u32 parent = changed[i] >> 1;
-            if (parents != 0 && changed[parents - 1] == parent) continue;
-            changed[parents++] = parent;
-            set(tree.node(layer + 1, parent),
-                hash_node(tree.node(layer, parent * 2), tree.node(layer, parent * 2 + 1)));
+        children.clear();
+        size_t count = 0;
+        for (u32 index : changed) {
+            u32 parent = index >> 1;
+            if (count != 0 && changed[count - 1] == parent) continue;
+            changed[count++] = parent;
+            children.push_back(tree.node(layer, parent * 2));
+            children.push_back(tree.node(layer, parent * 2 + 1));
         }
-        changed.resize(parents);
+        changed.resize(count);
+        hash_nodes(children, parents);
+        for (size_t i = 0; i < count; ++i) set(tree.node(layer + 1, changed[i]), parents[i]);
     }
     dirty.clear();
 }

@@ -56,6 +56,7 @@ class StateTree {
     };
 
     void set(Digest& node, const Digest& value);
+    void update_leaves(LiveState& state, Arena arena, ArenaTree& tree, const std::vector<u32>& pages);
     void update_arena(LiveState& state, Arena arena);
 
     ArenaTree trees_[kArenaIdMax + 1];
