@@ -10,6 +10,7 @@
 #include "gpu/native/dispatch.hpp"
 #include "gpu/native/fraction_tree.hpp"
 #include "gpu/native/opening.hpp"
+#include "gpu/native/univariate.hpp"
 #include "gpu/native/zerocheck.hpp"
 
 namespace nb = nanobind;
@@ -118,47 +119,12 @@ void weighted_runs(const Kernels& kernels, const ConstWords& values, const Const
     });
 }
 
-// sum_b values[b] point^b for flat base values; point and result in Montgomery form.
-void evaluate_univariate(const Kernels& kernels, const ConstWords& values, const ConstWords& point_words,
-                         const Words& result) {
-    using portable::Element;
-    require(point_words.size() == 5 && result.size() == 5, "extension values of 5 words expected");
-    const Element point = Element::load(point_words.data(), 1);
-    const usize size = values.size();
+// Flat base values; point and result in Montgomery form.
+void evaluate(const Kernels& kernels, const ConstWords& values, const ConstWords& point, const Words& result) {
+    require(point.size() == 5 && result.size() == 5, "extension values of 5 words expected");
+    const Element at = Element::load(point.data(), 1);
     const nb::gil_scoped_release release;
-    constexpr usize length = 256;
-    constexpr usize runs_of_task = 64;
-    Buffer table(5 * length);
-    Element value = Element::one();
-    for (usize t = 0; t < length; ++t) {
-        value.store(table.data() + t, length);
-        value = value * point;
-    }
-    const portable::Factor<Fp> step(value);  // point^length
-    const usize runs = size / length;
-    std::vector<Element> parts((runs + runs_of_task - 1) / runs_of_task, Element::zero());
-    const auto horner = [&](const u32* sums, usize count) {
-        Element total = Element::zero();
-        for (usize i = count; i-- > 0;) total = total * step + Element::load(sums + 5 * i, 1);
-        return total;
-    };
-    parallel_for(parts.size(), [&](usize task, usize) {
-        u32 sums[5 * runs_of_task];
-        const usize begin = task * runs_of_task;
-        const usize count = std::min(runs_of_task, runs - begin);
-        kernels.weighted_runs(values.data() + begin * length, count, length, table.data(), 1, sums);
-        parts[task] = horner(sums, count);
-    });
-    const portable::Factor<Fp> stride(portable::power(value, runs_of_task));
-    Buffer tail(length);
-    tail.clear();
-    std::copy(values.data() + runs * length, values.data() + size, tail.data());
-    u32 tail_sum[5];
-    kernels.weighted_runs(tail.data(), 1, length, table.data(), 1, tail_sum);
-    Element total = Element::zero();
-    for (usize i = parts.size(); i-- > 0;) total = total * stride + parts[i];
-    total = total + Element::load(tail_sum, 1) * portable::power(value, runs);
-    total.store(result.data(), 1);
+    evaluate_univariate(kernels, values.data(), values.size(), at).store(result.data(), 1);
 }
 
 std::vector<Element> elements(const ConstWords& words) {
@@ -387,7 +353,7 @@ void bind_commitments(nb::module_& module, nb::class_<Kernels>& kernels) {
     kernels.def("commit", &commit, nb::rv_policy::take_ownership, nb::keep_alive<0, 3>())
         .def("commit_extension", &commit_extension, nb::rv_policy::take_ownership, nb::keep_alive<0, 3>())
         .def("weighted_runs", &weighted_runs)
-        .def("evaluate_univariate", &evaluate_univariate)
+        .def("evaluate_univariate", &evaluate)
         .def("grind_poseidon2",
              [](const Kernels& k, const ConstWords& state, usize slot, int bits) {
                  require(state.size() == 16 && slot < 8 && bits >= 0 && bits <= 24,
