@@ -80,7 +80,8 @@ def candidates(witness: Witness, name: str) -> Iterator[tuple[U64, list[int]]]:
             block[first], block[second] = u, v
             yield block, [first, second]
     for forged in FORGED.get(name, lambda _: [])(witness):
-        yield np.array([[forged.get(column, 0)] for column in chip.main], np.uint64), []
+        # Only forgeries of SHIFT leave the defined columns to be computed.
+        yield np.array([[forged.get(column, 0)] for column in chip.main], np.uint64), [-1] if name == "SHIFT" else []
 
 
 def with_definitions(chip: Chip, blocks: list[tuple[U64, list[int]]]) -> U64:
@@ -169,13 +170,9 @@ def _word_forgeries(row: Row, word: str, *, written: bool) -> list[Row]:
 
 def _all_word_forgeries(witness: Witness, chip: str, words: dict[str, bool]) -> list[Row]:
     """Of every word (pattern with {} for the part; whether it is written) on every real row."""
-    names = witness.chip(chip).main
-    rows = [
-        dict(zip(names, column.tolist(), strict=True)) for column in witness.traces[chip][:, witness.real_rows(chip)].T
-    ]
     return [
         forged
-        for row in rows
+        for row in _rows(witness, chip)
         for word, written in words.items()
         if not word.startswith("old") or row["init"] == 1
         for forged in _word_forgeries(row, word, written=written)
@@ -210,7 +207,40 @@ def _ecall_forgeries(witness: Witness) -> list[Row]:
     index = _real(witness, "ECALL", commit=1)
     hint = _real(witness, "ECALL", hint=1)
     call = hint | {"hint": P - 1, "deleg": 1, "n00": hint["a00"], "n01": hint["a01"], "a11": 0, "a21": 0, "next": 0}
-    return [index | {"a01": 1, "n01": 1}, call | {"a01": 0, "n01": 0}]
+    pointer = _real(witness, "ECALL", deleg=1) | {"a01": 1 << 14, "n01": 1 << 14}
+    return [index | {"a01": 1, "n01": 1}, call | {"a01": 0, "n01": 0}, pointer]
+
+
+def _rows(witness: Witness, chip: str) -> list[Row]:
+    columns = witness.traces[chip][:, witness.real_rows(chip)].T
+    return [dict(zip(witness.chip(chip).main, column.tolist(), strict=True)) for column in columns]
+
+
+def _shift_forgeries(witness: Witness) -> list[Row]:
+    """Other splits b = m + v W: one W carried over, and 2^-16 W carried over where W = 2^16."""
+    forged = []
+    for real in _rows(witness, "SHIFT"):
+        row = real | {"b1": 5, "m1": 5} if real["w"] == 65536 else real
+        moves = [(row["w"], -1), (-row["w"], 1)]
+        if row["w"] == 65536:
+            moves += [(-1, HALF), (1, -HALF)]
+        for j, (dm, dv) in itertools.product(range(2), moves):
+            forged.append(row | {f"m{j}": (row[f"m{j}"] + dm) % P, f"v{j}": (row[f"v{j}"] + dv) % P})
+    return forged
+
+
+def _mul_forgeries(witness: Witness) -> list[Row]:
+    """A limb of the product one carry too large, the next one smaller; and a carry that moves a limb by one."""
+    forged = []
+    for row in _rows(witness, "MUL"):
+        limbs = ("a0", "a1", "z0", "z1") if row["mul"] else ("z0", "z1", "a0", "a1")
+        for j, name in enumerate(limbs):
+            smaller = {limbs[j + 1]: row[limbs[j + 1]] - 1} if j < 3 else {}
+            change = row | {name: row[name] + 65536, f"k{j}": row[f"k{j}"] - 1} | smaller
+            forged.append({column: value % P for column, value in change.items()})
+        carry = {"k0": (row["k0"] - HALF) % P, limbs[0]: row[limbs[0]] + 1, limbs[1]: (row[limbs[1]] - HALF) % P}
+        forged.append(row | carry)
+    return forged
 
 
 def _dot_forgeries(witness: Witness) -> list[Row]:
@@ -255,14 +285,21 @@ def _p2_forgeries(witness: Witness) -> list[Row]:
     return [*forged, twice, *_all_word_forgeries(witness, "P2", words)]
 
 
-def divide_row(op: OpCode, b: int, c: int, q: int, r: int, **signs: int) -> Row:
-    """A DIV row claiming b = q c + r: carries and slack are whatever solves the limb equations. sb, sc, sr, cz as given."""
+def divide_row(op: OpCode, b: int, c: int, q: int, r: int, q_bytes: dict[str, int] | None = None, **signs: int) -> Row:
+    """A DIV row claiming b = q c + r: carries and slack are whatever solves the limb equations. sb, sc, sr, cz as given.
+
+    `q_bytes` replaces digits of q.
+    """
     row = dict.fromkeys(("sb", "sc", "sr", "cz"), 0) | {name: value % P for name, value in signs.items()}
     q_word, r_word = q % 2**32, r % 2**32
     name = op.name.lower()
     row |= {name: 1, "pc": 4, "clk": 5, "b0": b & 0xFFFF, "b1": b >> 16, "c0": c & 0xFFFF, "c1": c >> 16}
     row |= {f"d{i}": lo for i, lo in ((1, 19), (2, 20), (3, 22))}  # t = 0
-    row |= {f"q{i}": q_word >> (8 * i) & 255 for i in range(4)} | {"r0": r_word & 0xFFFF, "r1": r_word >> 16}
+    row |= (
+        {f"q{i}": q_word >> (8 * i) & 255 for i in range(4)}
+        | (q_bytes or {})
+        | {"r0": r_word & 0xFFFF, "r1": r_word >> 16}
+    )
     row |= {"cl0": c & 255, "cl1": c >> 16 & 255, "sq": int(q < 0)}
     result = r_word if op in (OpCode.REM, OpCode.REMU) else q_word
     row |= {"a0": result & 0xFFFF, "a1": result >> 16}
@@ -285,6 +322,23 @@ def divide_row(op: OpCode, b: int, c: int, q: int, r: int, **signs: int) -> Row:
     return row
 
 
+def _div_lookup_forgeries() -> list[Row]:
+    """Digits and limbs that carry into the next one, and a remainder that is not smaller than the divisor."""
+    plain = divide_row(OpCode.DIVU, 0x300010, 0x200000, 1, 0x100010)
+    negative = divide_row(OpCode.DIV, 2**32 - 6, 3, -2, 0, sb=1)
+    large = divide_row(OpCode.DIVU, 0x80000010, 0xF0000000, 0, 0x80000010)
+    shifted = {"r0": large["r0"] - 1, "r1": large["r1"] - 32512, "g0": large["g0"] + 1, "g1": large["g1"] + 32512}
+    return [
+        divide_row(OpCode.DIVU, 0x205, 1, 0x205, 0, {"q0": 0x105, "q1": 1}),
+        divide_row(OpCode.DIVU, 0x2050000, 1, 0x2050000, 0, {"q2": 0x105, "q3": 1}),
+        plain | {"r0": 65536 + 16, "r1": 0xF, "k0": (plain["k0"] + 1) % P, "nu": (plain["nu"] - 1) % P},
+        plain | {"g0": plain["g0"] + 65536, "g1": plain["g1"] - 1, "nu": (plain["nu"] - 1) % P},
+        negative | {"r1": 65536, "sr": 1},
+        large | shifted | {"k0": 32512},
+        divide_row(OpCode.DIVU, 10, 3, 2, 4),
+    ]
+
+
 def _div_forgeries(_: Witness) -> list[Row]:
     minus = 2**32
     by_256 = pow(256, -1, P)
@@ -302,6 +356,7 @@ def _div_forgeries(_: Witness) -> list[Row]:
         divide_row(OpCode.DIV, 4, 3, -1, 7, cz=1),
         divide_row(OpCode.DIV, 4, 0x10000, -1, 0x10004, cz=1),
         {"cz": 1, "g0": P - 1} | {f"q{i}": 255 for i in range(4)},
+        *_div_lookup_forgeries(),
     ]  # fmt: skip
 
 
@@ -309,7 +364,8 @@ FORGED: dict[str, Callable[[Witness], list[Row]]] = {
     "ADD": _add_forgeries,
     "LOGIC": _logic_forgeries,
     "CMP": _immediate_forgeries("CMP"),
-    "SHIFT": _immediate_forgeries("SHIFT"),
+    "SHIFT": lambda witness: [*_immediate_forgeries("SHIFT")(witness), *_shift_forgeries(witness)],
+    "MUL": _mul_forgeries,
     "P2": _p2_forgeries,
     "PATH_H": _path_head_forgeries,
     "DOT_H": _dot_head_forgeries,
@@ -329,16 +385,17 @@ def test_every_constraint_is_the_only_obstacle_of_some_false_row(name: str) -> N
     assert set(names) - found == EXEMPT.get(name, set())
 
 
-# MUL, DIV and the splits of SHIFT need forgeries of many columns; the specification reports a proof of each by SMT.
-WITH_ALL_LOOKUPS = [name for name in CHIPS if name not in ("IMG", "PATH", "MUL", "DIV", "SHIFT", "ECALL")]
+# k0, k1, k2 + 1024 in MUL and DIV: the sum of the carries alone bounds them on every row tried here; both are kept, as the
+# argument of section 21 uses both.
+UNPROVEN_LOOKUPS = {"MUL": 3, "DIV": 3}
 
 
-@pytest.mark.parametrize("name", WITH_ALL_LOOKUPS)
+@pytest.mark.parametrize("name", [name for name in CHIPS if name not in ("IMG", "PATH")])
 def test_every_lookup_is_the_only_obstacle_of_some_false_row(name: str) -> None:
     witness = full_witness()
     chip = witness.chip(name)
     found = sole_illegal_lookups(chip, list(candidates(witness, name)))
-    assert set(lookups_of(chip)) - found == set()
+    assert len(set(lookups_of(chip)) - found) == UNPROVEN_LOOKUPS.get(name, 0)
 
 
 def test_honest_division_rows_are_accepted_by_the_forger() -> None:
