@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import TracebackType
 from typing import Any
 
 from web3 import AsyncHTTPProvider, AsyncWeb3
@@ -62,6 +63,18 @@ class ChainWallet:
         self._account = self._web3.eth.account.from_key(key.secret)
         address = self._web3.to_checksum_address("0x" + contract.hex())
         self._settlement = self._web3.eth.contract(address=address, abi=SETTLEMENT_ABI)
+
+    async def close(self) -> None:
+        """Drops the connection to the node."""
+        await self._web3.provider.disconnect()
+
+    async def __aenter__(self) -> ChainWallet:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
 
     async def deposit(self, owner: bytes, amount_e6: int) -> int:
         """Deposits for `owner`, paid by this wallet; returns the owner's account number.

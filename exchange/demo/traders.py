@@ -110,10 +110,10 @@ def open_client(venue: Venue) -> AsyncClient:
 
 async def deposit_all(rpc_url: str, contract: bytes, payer: LocalAccount, traders: Traders) -> None:
     """One deposit on chain for each trader, paid by one wallet."""
-    wallet = ChainWallet(rpc_url, contract, Key.from_bytes(bytes(payer.key)))
-    for key in traders.keys:
-        account = await wallet.deposit(key.address, DEPOSIT_E6)
-        traders.credentials.append(Credential(account, key))
+    async with ChainWallet(rpc_url, contract, Key.from_bytes(bytes(payer.key))) as wallet:
+        for key in traders.keys:
+            account = await wallet.deposit(key.address, DEPOSIT_E6)
+            traders.credentials.append(Credential(account, key))
 
 
 async def log_in_all(client: AsyncClient, traders: Traders) -> None:
@@ -179,13 +179,13 @@ async def run_market(client: AsyncClient, flow: Flow, venue: Venue, traders: Tra
 
 async def claim(client: AsyncClient, rpc_url: str, venue: Venue, payer: LocalAccount, trader: Credential) -> str:
     """Claims the trader's withdrawal; anybody may pay for the transaction. Returns its hash."""
-    wallet = ChainWallet(rpc_url, venue.contract, Key.from_bytes(bytes(payer.key)))
     withdrawals = [w for w in await client.withdrawals(trader.account) if w["status"] == "claimable"]
     if not withdrawals:
         raise DemoFailed("the withdrawal did not become claimable")
-    before = await wallet.token_balance(trader.key.address)
-    transaction = await wallet.claim(withdrawals[0])
-    received = await wallet.token_balance(trader.key.address) - before
+    async with ChainWallet(rpc_url, venue.contract, Key.from_bytes(bytes(payer.key))) as wallet:
+        before = await wallet.token_balance(trader.key.address)
+        transaction = await wallet.claim(withdrawals[0])
+        received = await wallet.token_balance(trader.key.address) - before
     if received != WITHDRAWAL_E6:
         raise DemoFailed(f"claim: expected {WITHDRAWAL_E6} e6, received {received} e6")
     return transaction

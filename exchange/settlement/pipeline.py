@@ -17,7 +17,7 @@ from exchange.settlement.chain import Chain
 from exchange.settlement.finality import ChainLedger
 from exchange.storage.journal import read_master_key
 from exchange.venue import VenueId
-from zk.service.client import ProveJob, ProverClient, WorkerError
+from zk.service.client import ProveJob, ProverClient, VerifyJob, WorkerError
 
 CONFIG: Literal["K"] = "K"  # what the contract's verifier reads
 
@@ -32,7 +32,6 @@ class WorkerProver:
     def __init__(self, client: ProverClient, guest: Path) -> None:
         self._client = client
         self._guest = guest
-        self._public_values: dict[Path, list[int]] = {}
 
     async def prove(self, hints: Path, proof: Path, on_progress: Callable[[str, float], None]) -> dict[str, Any]:
         """Figures of the proof that now lies at `proof`. Raises ProverFault."""
@@ -40,20 +39,21 @@ class WorkerProver:
             result = await self._client.prove(ProveJob(self._guest, hints, CONFIG, proof), on_progress)
         except WorkerError as error:
             raise ProverFault(f"prover: {error}") from error
-        self._public_values[proof] = result.public_values
         figures = asdict(result)
         del figures["public_values"]
         return {**figures, "vk_digest": "0x" + result.vk_digest}
 
     async def check(self, proof: Path, public_inputs_hash: bytes) -> None:
-        """The proof's outputs must be the hash and eight zero words; the node then verifies all of it before it is sent.
+        """Verifies the proof at `proof` and that its outputs are the hash and eight zero words. Raises ProverFault.
 
-        Public values carry each output word as two 16-bit limbs.
+        Public values carry each output word as two 16-bit limbs; the sixteen outputs are the last of them.
         """
+        try:
+            result = await self._client.verify(VerifyJob(self._guest, proof, CONFIG))
+        except WorkerError as error:
+            raise ProverFault(f"the proof is not accepted: {error}") from error
         limbs = [int.from_bytes(public_inputs_hash[i : i + 2], "little") for i in range(0, 32, 2)] + [0] * 16
-        values = self._public_values.pop(proof, [])
-        starts = range(len(values) - len(limbs) + 1)
-        if not any(values[start : start + len(limbs)] == limbs for start in starts):
+        if result.public_values[-len(limbs) :] != limbs:
             raise ProverFault("the proof's outputs are not the hash of this batch's public inputs")
 
 

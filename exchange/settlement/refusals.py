@@ -140,6 +140,9 @@ _TYPED = {kind.__name__: kind for kind in ContractRefused.__subclasses__()}
 def decode_refusal(data: bytes) -> ContractRefused:
     """The exception for revert data; unknown or empty data become a plain ContractRefused that shows them."""
     entry = _table().get(data[:4])
+    if entry is None and data:
+        _table.cache_clear()  # contracts compiled since the table was made
+        entry = _table().get(data[:4])
     if entry is None:
         return ContractRefused("unknown error" if data else "revert without data", {"data": data})
     name, arguments = entry
