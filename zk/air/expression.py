@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Union
 
 P = 2**31 - 2**24 + 1
@@ -16,8 +16,8 @@ class Expr:
 
     op: str  # "const" | "column" | "add" | "sub" | "mul"
     value: int = 0  # const: canonical value; column: number
-    left: Expr | None = None
-    right: Expr | None = None
+    left: Expr | None = field(default=None, repr=False)  # a DAG printed as a tree would be exponential
+    right: Expr | None = field(default=None, repr=False)
     degree: int = 0
 
     def __add__(self, other: ExprLike) -> Expr:

@@ -14,6 +14,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def largest_size(program: GuestProgram, hints: Callable[[int], U32]) -> int:
 
 def count_used_cells(program: GuestProgram, hints: U32) -> int:
     """Rows times columns, without the padding to powers of two."""
-    machine, _ = rv32im_machine(program, ())
+    machine, _ = rv32im_machine(program, (), twins=True)
     traces, _ = generate_traces(machine, execute(program, hints))
     used = 0
     for chip in machine.chips:
@@ -112,21 +113,33 @@ def count_used_cells(program: GuestProgram, hints: U32) -> int:
 
 
 def measure_kernel_rates() -> tuple[float, float]:
-    """(Poseidon2 permutations, extension multiplications) per second on all threads."""
-    kernels = _native.kernels(_native.instruction_sets()[0])
+    """(Poseidon2 permutations, extension multiplications) per second, all threads together, on blocks that stay in the cache."""
+    kernels, threads, rounds = _native.kernels(_native.instruction_sets()[0]), _native.thread_count(), 200
     randomness = np.random.default_rng(1)
-    states = randomness.integers(0, 2**30, size=(16, 1 << 18), dtype=np.uint32)
-    a, b = (randomness.integers(0, 2**30, size=(5, 1 << 20), dtype=np.uint32) for _ in range(2))
-    product = np.empty_like(a)
-    return (
-        states.shape[1] / _best_seconds(lambda: kernels.poseidon2_permute(states)),
-        a.shape[1] / _best_seconds(lambda: kernels.multiply_extension(a, b, product)),
-    )
+
+    def draw(rows: int, count: int) -> list[U32]:
+        return [randomness.integers(0, 2**30, size=(rows, count), dtype=np.uint32) for _ in range(threads)]
+
+    states, a, b = draw(16, 1 << 12), draw(5, 1 << 12), draw(5, 1 << 12)
+    products = [np.empty_like(block) for block in a]
+    with ThreadPoolExecutor(threads) as pool:
+
+        def rate(call: Callable[[int], object]) -> float:
+            def repeat(thread: int) -> None:
+                for _ in range(rounds):
+                    call(thread)
+
+            return threads * rounds * (1 << 12) / _best_seconds(lambda: list(pool.map(repeat, range(threads))))
+
+        return (
+            rate(lambda thread: kernels.poseidon2_permute(states[thread])),
+            rate(lambda thread: kernels.multiply_extension(a[thread], b[thread], products[thread])),
+        )
 
 
 def _best_seconds(call: Callable[[], object]) -> float:
     times = []
-    for _ in range(7):
+    for _ in range(5):
         start = time.perf_counter()
         call()
         times.append(time.perf_counter() - start)

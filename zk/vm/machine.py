@@ -71,17 +71,33 @@ _CPU_CHIPS = (
     build_ecall,
 )
 
+_TALL_CHIPS = (
+    build_addi,
+    build_add,
+    build_logic,
+    build_cmp,
+    build_beq,
+    build_blt,
+    build_shift,
+    build_lw,
+    build_sw,
+    build_mul,
+)
 
-def rv32im_machine(program: GuestProgram, coprocessors: Iterable[str] = ("P2",)) -> tuple[Machine, dict[str, U32]]:
+
+def rv32im_machine(
+    program: GuestProgram, coprocessors: Iterable[str] = ("P2",), *, twins: bool = False
+) -> tuple[Machine, dict[str, U32]]:
     """The machine that runs this program, and its preprocessed columns by chip (columns, 2^h).
 
-    Heights of ROM and IMG follow from the program. Raises SetupError where the program breaks a rule of section 14.
+    Heights of ROM and IMG follow from the program. `twins` adds a second, optional instance of each chip that gets tall, so that
+    its rows need not fill one power of two. Raises SetupError where the program breaks a rule of section 14.
     """
     chosen = _ordered(coprocessors)
     rom = preprocess_rom(program.rom)
     image = preprocess_img(image_columns(program.image_addresses, program.image_values), program.zero_base)
     _check_entry(program)
-    chips, buses = _checked_chips(chosen, rom.shape[1], image.shape[1])
+    chips, buses = _checked_chips(chosen, rom.shape[1], image.shape[1], twins)
     machine = Machine(
         name="rv32im",
         chips=chips,
@@ -126,15 +142,27 @@ def _ordered(coprocessors: Iterable[str]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def _checked_chips(
-    coprocessors: tuple[str, ...], rom_rows: int, image_rows: int
+    coprocessors: tuple[str, ...], rom_rows: int, image_rows: int, twins: bool
 ) -> tuple[tuple[Chip, ...], tuple[Bus, ...]]:
     """The chips and buses, after all rules of the generator. Shared between machines: nobody may change them."""
     tables = (build_t16(), build_t5(), build_rom(rom_rows), build_img(image_rows), build_zero())
     delegated = (build() for name in coprocessors for build in COPROCESSORS[name])
-    chips = (*(build() for build in _CPU_CHIPS), *tables, *delegated)
+    doubled = (_twin(build()) for build in _TALL_CHIPS) if twins else ()
+    chips = (*(build() for build in _CPU_CHIPS), *tables, *delegated, *doubled)
     buses = (*CORE_BUSES, *(bus for name in coprocessors for bus in _COPROCESSOR_BUSES[name]))
     check_chips(chips, buses)
     return chips, buses
+
+
+def _twin(chip: Chip) -> Chip:
+    """The same chip under another name: either instance may run an instruction, both obey the same constraints."""
+    chip.name = twin_name(chip.name)
+    return chip
+
+
+def twin_name(name: str) -> str:
+    """Name of the second instance of a chip."""
+    return f"{name}_2"
 
 
 def _check_entry(program: GuestProgram) -> None:

@@ -27,7 +27,7 @@ from zk.coprocessors.permutation import fill_p2, padding_of_sboxes
 from zk.errors import TraceError
 from zk.vm.executor import Execution
 from zk.vm.lookups import count_lookups
-from zk.vm.machine import public_values
+from zk.vm.machine import public_values, twin_name
 
 U32 = NDArray[np.uint32]
 
@@ -67,6 +67,7 @@ def generate_traces(machine: Machine, execution: Execution) -> tuple[dict[str, U
         raise TraceError("the execution was not recorded")
     traces: dict[str, U32] = {}
     counts: dict[str, int] = {}
+    chips = {chip.name: chip for chip in machine.chips}
     zero_words, zero_trace = _zero(execution)
     for chip in machine.chips:
         if chip.name in _CPU or chip.name in _COPROCESSORS or chip.name == "ECALL":
@@ -76,9 +77,15 @@ def generate_traces(machine: Machine, execution: Execution) -> tuple[dict[str, U
             trace, count = zero_trace, len(zero_words)
         else:
             continue
-        if count:
-            traces[chip.name] = _pad(chip, trace, count)
-            counts[chip.name] = count
+        if not count:
+            continue
+        first = split_rows(count) if twin_name(chip.name) in chips else count
+        traces[chip.name] = _pad(chip, _part(trace, 0, first), first)
+        counts[chip.name] = first
+        if first < count:
+            twin = chips[twin_name(chip.name)]
+            traces[twin.name] = _pad(twin, _part(trace, first, count), count - first)
+            counts[twin.name] = count - first
     left = [name for name, rows in execution.rows.items() if rows.shape[1]]
     if left:
         raise TraceError(f"the machine has no chip for calls of {left}")
@@ -88,6 +95,18 @@ def generate_traces(machine: Machine, execution: Execution) -> tuple[dict[str, U
         execution.program.entry, execution.cycles + 1, execution.exit_code, mem_top, execution.outputs.tolist()
     )
     return {chip.name: traces[chip.name] for chip in machine.chips if chip.name in traces}, values
+
+
+def split_rows(rows: int) -> int:
+    """How many rows the first of two instances takes: half of the height that all would need, where the rest is short enough to
+    save a quarter of the cells; else all."""
+    height = log_height(rows)
+    half = 1 << max(0, height - 1)
+    return half if rows > half and half + (1 << log_height(rows - half)) <= 3 << height >> 2 else rows
+
+
+def _part(trace: Trace, start: int, end: int) -> Trace:
+    return {name: column[start:end] for name, column in trace.items()}
 
 
 def _fill(name: str, rows: U32, execution: Execution) -> tuple[Trace, int]:
