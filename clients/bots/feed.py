@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from clients.python.errors import VenueError
 from clients.python.wire import LEGS_MAX, Order
 
 ProgressCallback = Callable[[int, int], None]
+Gate = Callable[[], Awaitable[None]]
 DEPTH = 50
 
 
@@ -75,10 +76,12 @@ class Feed:
         in_flight: int = 32,
         speed: float | None = None,
         progress: ProgressCallback | None = None,
+        gate: Gate | None = None,
     ) -> None:
-        """`speed` scales the recorded pace (1 = as recorded); None sends as fast as answers come back."""
+        """`speed` scales the recorded pace (1 = as recorded); None sends as fast as answers come back. `gate` is awaited before
+        each request: a caller can hold the replay back with it."""
         self._client, self._market, self._flow, self._accounts = client, market, flow, accounts
-        self._in_flight, self._speed, self._progress = in_flight, speed, progress
+        self._in_flight, self._speed, self._progress, self._gate = in_flight, speed, progress, gate
         self.report = FeedReport(skipped=dict(flow.skipped))
         self._mirror = BookMirror()
 
@@ -119,6 +122,8 @@ class Feed:
                 start_ms = request.time_ms if start_ms is None else start_ms
                 due = started + (request.time_ms - start_ms) / 1000 / self._speed
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            if self._gate is not None:
+                await self._gate()
             while len(pending) >= self._in_flight:
                 await pending.popleft()
             pending.append(asyncio.create_task(self._send(request)))

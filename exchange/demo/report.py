@@ -54,6 +54,16 @@ class DemoReport:
         """Batches that the contract accepted, in order."""
         return [record for _, record in sorted(self.batches.items()) if record["status"] in ACCEPTED]
 
+    @property
+    def pending(self) -> int:
+        """Closed batches that the contract has not accepted yet."""
+        return len(self.batches) - len(self.accepted)
+
+    @property
+    def failed(self) -> list[dict[str, Any]]:
+        """Batches that could not be proven or were refused."""
+        return [record for _, record in sorted(self.batches.items()) if record["status"] == "failed"]
+
     def failures(self) -> list[str]:
         """Everything that a successful run must show and this one does not."""
         roots = {self.root_on_chain, self.root_engine, self.root_model}

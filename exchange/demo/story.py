@@ -89,7 +89,7 @@ async def _trade_and_settle(
             await log_in_all(client, traders)
             panel.step("log in", f"{len(traders.credentials)} accounts funded and logged in over WebSocket")
             panel.step("replay and bots")
-            trading = await run_market(client, flow, venue, traders, panel)
+            trading = await run_market(client, flow, venue, traders, panel, report)
             trading.enter(report, flow)
             panel.step("replay and bots", _describe_replay(report.replay))
             ack = await client.withdraw(traders.taker.account, WITHDRAWAL_E6)

@@ -35,6 +35,7 @@ GENERATED_SEED = 20_260_502
 GENERATED_MID_TICKS = 7_841_750
 WAIT_SECONDS_MAX = 600.0
 BOTS_SECONDS_MAX = 5.0
+BATCHES_AHEAD_MAX = 3  # closed and not yet accepted: keeps the time from close to acceptance short
 RECORDING_HINT = "the recording of the PyPI package ob-analytics 0.1.0 (Bitstamp BTC/USD, order by order) can be replayed: --data FOLDER"
 
 
@@ -132,10 +133,20 @@ async def log_in_all(client: AsyncClient, traders: Traders) -> None:
             await client.reconnect()
 
 
-async def trade(client: AsyncClient, flow: Flow, traders: Traders, panel: DemoPanel) -> FeedReport:
-    """Replays the flow through the sockets of the replay's accounts."""
+async def trade(client: AsyncClient, flow: Flow, traders: Traders, panel: DemoPanel, report: DemoReport) -> FeedReport:
+    """Replays the flow through the sockets of the replay's accounts, no further ahead of the prover than a few batches."""
+
+    async def wait_for_prover() -> None:
+        deadline = time.monotonic() + WAIT_SECONDS_MAX
+        while report.pending >= BATCHES_AHEAD_MAX:
+            if report.failed:
+                raise DemoFailed(f"batch {report.failed[0]['number']} failed: {report.failed[0].get('error')}")
+            if time.monotonic() > deadline:
+                raise DemoFailed(f"no batch was accepted for {WAIT_SECONDS_MAX:.0f} s")
+            await asyncio.sleep(0.1)
+
     accounts = [credential.account for credential in traders.replay]
-    return await Feed(client, REPLAY_MARKET, flow, accounts, progress=panel.replay).run()
+    return await Feed(client, REPLAY_MARKET, flow, accounts, progress=panel.replay, gate=wait_for_prover).run()
 
 
 @dataclass(slots=True)
@@ -164,12 +175,14 @@ class Bots:
                 self.requests, self.fills = maker.requests + taker.requests, taker.fills
 
 
-async def run_market(client: AsyncClient, flow: Flow, venue: Venue, traders: Traders, panel: DemoPanel) -> DemoTrading:
+async def run_market(
+    client: AsyncClient, flow: Flow, venue: Venue, traders: Traders, panel: DemoPanel, report: DemoReport
+) -> DemoTrading:
     """Replay and bots at the same time; the bots go on for `BOTS_SECONDS_MAX` after the replay."""
     stop, bots = asyncio.Event(), Bots(venue, traders)
     task = asyncio.create_task(bots.run(stop))
     try:
-        replay = await trade(client, flow, traders, panel)
+        replay = await trade(client, flow, traders, panel, report)
         await asyncio.wait({task}, timeout=BOTS_SECONDS_MAX)
     finally:
         stop.set()
