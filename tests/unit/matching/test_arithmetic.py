@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
-from matching._core import arithmetic
 
+from matching._core import arithmetic
 from matching.codec import MarketState, Signer
 from tests.spec.venue import market_b
 
