@@ -77,11 +77,13 @@ class Feed:
         speed: float | None = None,
         progress: ProgressCallback | None = None,
         gate: Gate | None = None,
+        settle_seconds: float = 5.0,
     ) -> None:
         """`speed` scales the recorded pace (1 = as recorded); None sends as fast as answers come back. `gate` is awaited before
-        each request: a caller can hold the replay back with it."""
+        each request: a caller can hold the replay back with it. `settle_seconds` bounds the wait for the streams at the end."""
         self._client, self._market, self._flow, self._accounts = client, market, flow, accounts
         self._in_flight, self._speed, self._progress, self._gate = in_flight, speed, progress, gate
+        self._settle_seconds = settle_seconds
         self.report = FeedReport(skipped=dict(flow.skipped))
         self._mirror = BookMirror()
 
@@ -162,7 +164,8 @@ class Feed:
 
     async def _settle(self) -> None:
         """Waits until the streams have caught up, then compares the book with the accounts' open orders."""
-        for _ in range(50):
+        deadline = time.monotonic() + self._settle_seconds
+        while time.monotonic() < deadline:
             await asyncio.sleep(0.1)
             if len(self.report.trades) >= len(self.report.expected_trades):
                 self.report.book_matches = await self._book_equals_orders()
