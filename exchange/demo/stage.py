@@ -165,6 +165,7 @@ def _settings(
         "exchange": deployment.settlement,
         "fund_owner": house,
         "fee_owner": house,
+        "price_interval_ms": 5_000,
         "settle": True,
         "l1_rpc": node.rpc_url,
         "l1_finality_depth": 0,
