@@ -13,6 +13,7 @@ from gpu.device import Device
 from zk.errors import VerificationError
 from zk.machine.keys import VerifyingKey
 from zk.machine.prover import ProofStatistics, Prover
+from zk.machine.shape import derive_shape
 from zk.machine.verifier import verify
 from zk.vm.executor import RECORDED_CYCLES_MAX, execute
 from zk.vm.keys import GuestKeys
@@ -21,6 +22,7 @@ from zk.vm.trace import generate_traces
 
 U32 = NDArray[np.uint32]
 Progress = Callable[[str, float], None]
+WITH_SBOXES = ("P2", "PATH")  # their padding rows are not zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ def prove_guest(
     executed = time.perf_counter()
     report("trace", 0.0)
     traces, public_values = generate_traces(keys.machine, execution)
+    traces = fit_traces(keys.verifying, traces)
     traced = time.perf_counter()
     prover = Prover(keys.proving, traces, public_values, device, report)
     proof = prover.run()
@@ -74,6 +77,36 @@ def prove_guest(
         time.perf_counter() - traced,
         prover.statistics,
     )
+
+
+def fit_traces(key: VerifyingKey, traces: dict[str, U32]) -> dict[str, U32]:
+    """Traces of a shape that the key admits.
+
+    Just below a power of two of cells the preprocessed columns can need one fold variable too many. Doubling the height of one
+    chip by padding rows, which are neutral, leads to the next admitted shape; the chip that adds the fewest cells is taken. The
+    traces come back unchanged where they fit, and where nothing helps (the prover then names the size).
+    """
+    if _is_admitted(key, traces):
+        return traces
+    growable = [
+        chip.program.name
+        for chip in key.chips
+        if (columns := traces.get(chip.program.name)) is not None
+        and columns.shape[1] < 1 << chip.log_height_max
+        and not chip.program.name.startswith(WITH_SBOXES)
+    ]
+    for name in sorted(growable, key=lambda name: traces[name].size):
+        taller = {**traces, name: np.concatenate([traces[name], np.zeros_like(traces[name])], axis=1)}
+        if _is_admitted(key, taller):
+            return taller
+    return traces
+
+
+def _is_admitted(key: VerifyingKey, traces: dict[str, U32]) -> bool:
+    names = [chip.program.name for chip in key.chips]
+    heights = [traces[name].shape[1].bit_length() - 1 if name in traces else None for name in names]
+    shape = derive_shape(key.chips, heights, key.log_rows_min)
+    return (shape.log_rows, shape.log_width) in key.admissible
 
 
 def verify_guest(key: VerifyingKey, proof: bytes, *, allow_failure: bool = False) -> GuestResult:
