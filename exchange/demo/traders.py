@@ -35,7 +35,7 @@ GENERATED_SEED = 20_260_502
 GENERATED_MID_TICKS = 7_841_750
 WAIT_SECONDS_MAX = 600.0
 BOTS_SECONDS_MAX = 5.0
-BATCHES_AHEAD_MAX = 3  # closed and not yet accepted: keeps the time from close to acceptance short
+BATCHES_AHEAD_MAX = 2  # closed and not yet accepted: keeps the time from close to acceptance short
 RECORDING_HINT = "the recording of the PyPI package ob-analytics 0.1.0 (Bitstamp BTC/USD, order by order) can be replayed: --data FOLDER"
 
 
