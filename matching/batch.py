@@ -9,7 +9,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +19,6 @@ from matching.engine import Witness
 from matching.errors import BatchRefused, HaltReason
 
 PUBLIC_INPUT_BYTES = 492
-_PACKAGE = Path(__file__).resolve().parent
-GUEST_SOURCES = (_PACKAGE.parent / "zk" / "guests" / "batch" / "main.cpp",)
-GUEST_INCLUDE = (
-    _PACKAGE / "core" / "include",
-    _PACKAGE / "core" / "platform" / "guest",
-    _PACKAGE / "core" / "platform" / "replay",
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,7 @@ class ProverChannel(Channel):
         """Writes bytes that the transcript does not hold by themselves."""
         self._parts.append(data)
 
-    def send(self, tag: Tag, values: Sequence[Ext], label: str = "") -> None:
+    def send(self, tag: Tag, values: Sequence[Ext]) -> None:
         """Writes and absorbs extension elements."""
         flat = [c for value in values for c in value.c]
         self.raw(self.configuration.hasher.encode(flat))

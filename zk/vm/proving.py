@@ -18,11 +18,10 @@ from zk.machine.verifier import verify
 from zk.vm.executor import RECORDED_CYCLES_MAX, execute
 from zk.vm.keys import GuestKeys
 from zk.vm.machine import CLK_END, exit_code, output_words
-from zk.vm.trace import generate_traces
+from zk.vm.trace import WITH_SBOXES, generate_traces
 
 U32 = NDArray[np.uint32]
 Progress = Callable[[str, float], None]
-WITH_SBOXES = ("P2", "PATH")  # their padding rows are not zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ def fit_traces(key: VerifyingKey, traces: dict[str, U32]) -> dict[str, U32]:
         for chip in key.chips
         if (columns := traces.get(chip.program.name)) is not None
         and columns.shape[1] < 1 << chip.log_height_max
-        and not chip.program.name.startswith(WITH_SBOXES)
+        and chip.program.name not in WITH_SBOXES
     ]
     for name in sorted(growable, key=lambda name: traces[name].size):
         taller = {**traces, name: np.concatenate([traces[name], np.zeros_like(traces[name])], axis=1)}

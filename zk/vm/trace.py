@@ -55,7 +55,7 @@ _COPROCESSORS: Mapping[str, Callable[[U32], Trace]] = {
     "DOT_H": fill_dot_head,
     "DOT": fill_dot,
 }
-_WITH_SBOXES = frozenset({"P2", "PATH"})
+WITH_SBOXES = frozenset({"P2", "PATH"})  # chips whose padding rows are not zero
 
 
 def generate_traces(machine: Machine, execution: Execution) -> tuple[dict[str, U32], list[int]]:
@@ -126,7 +126,7 @@ def _pad(chip: Chip, trace: Trace, rows: int) -> U32:
     if unknown:
         raise TraceError(f"chip {chip.name}: trace generation made unknown columns {sorted(unknown)}")
     result = np.zeros((len(chip.main), 1 << height), np.uint32)
-    padding = padding_of_sboxes() if chip.name in _WITH_SBOXES else {}
+    padding = padding_of_sboxes() if chip.name in WITH_SBOXES else {}
     for number, name in enumerate(chip.main):
         if name in trace:
             result[number, :rows] = trace[name]

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from matching.batch import GUEST_INCLUDE, GUEST_SOURCES, BatchInput
+from matching.batch import BatchInput
 from tests.integration.batch.recorded import BatchPlayer, RecordedBatch
-from zk.vm.elf import GuestProgram, load_elf
-from zk.vm.guest import build_guest
+from zk.service.programs import build_batch_guest
+from zk.vm.elf import GuestProgram, read_elf
 
 
 @pytest.fixture(scope="session")
 def guest(tmp_path_factory: pytest.TempPathFactory) -> GuestProgram:
-    elf: Path = build_guest(
-        list(GUEST_SOURCES), tmp_path_factory.mktemp("guest") / "batch.elf", include=list(GUEST_INCLUDE)
-    )
-    return load_elf(elf.read_bytes())
+    return read_elf(build_batch_guest(tmp_path_factory.mktemp("guest") / "batch.elf"))
 
 
 @pytest.fixture(scope="session")
