@@ -1,0 +1,25 @@
+"""`blindbook zkvm`: build, run, prove and verify guests; one module per sub-command.
+
+Exit status: 0 done, 1 refused (a proof that is not accepted, a guest that cannot be executed or ends with a code other than 0), 2 wrong
+usage or unreadable input.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from zk.commands.zkvm.build import build
+from zk.commands.zkvm.output import EXIT_REFUSED, EXIT_USAGE
+from zk.commands.zkvm.prove import prove
+from zk.commands.zkvm.run import run
+from zk.commands.zkvm.verify import verify
+
+__all__ = ["EXIT_REFUSED", "EXIT_USAGE", "app"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Build, run, prove and verify guest programs of the zkVM.",
+)
+for command in (build, run, prove, verify):
+    app.command()(command)

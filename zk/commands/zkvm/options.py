@@ -1,0 +1,60 @@
+"""Arguments and options that several sub-commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from zk.files import read_words
+
+
+class Config(StrEnum):
+    """Configuration of the proof system."""
+
+    P2 = "P2"
+    K = "K"
+
+
+class Coprocessor(StrEnum):
+    """Coprocessor calls that a machine may have."""
+
+    P2 = "P2"
+    P2_PATH = "P2_PATH"
+    EXT_DOT = "EXT_DOT"
+
+
+ElfArgument = Annotated[Path, typer.Argument(metavar="ELF", help="Guest program (ELF32 RISC-V).", show_default=False)]
+HintsOption = Annotated[Path | None, typer.Option("--hints", help="File of private words, little-endian u32.")]
+HintOption = Annotated[list[int] | None, typer.Option("--hint", help="One private word; may be repeated.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+ConfigOption = Annotated[Config, typer.Option("--config", help="P2: Poseidon2. K: Keccak, for verification on chain.")]
+CoprocessorsOption = Annotated[
+    list[Coprocessor],
+    typer.Option("--coprocessor", help="Call that the machine has; may be repeated (part of the key)."),
+]
+LogRowsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--log-rows", min=13, max=23, help="Largest log2 of stacked rows that the key admits (part of the key)."
+    ),
+]
+
+
+def hint_words(path: Path | None, words: list[int] | None) -> NDArray[np.uint32]:
+    """The private words of a run: those given one by one, then those of the file. Raises InputFileError, BadParameter."""
+    listed = words or []
+    for word in listed:
+        if not 0 <= word < 1 << 32:
+            raise typer.BadParameter(f"hint {word} is not a 32-bit word")
+    from_file = read_words(path) if path is not None else np.zeros(0, np.uint32)
+    return np.concatenate([np.array(listed, np.uint32), from_file])
+
+
+def coprocessor_names(coprocessors: list[Coprocessor]) -> tuple[str, ...]:
+    """In the order of the machine, so that the order of the options does not matter."""
+    return tuple(name.value for name in Coprocessor if name in coprocessors)
