@@ -18,7 +18,7 @@ ZkError
     ├── PublicValueError   a public value breaks a rule of the machine
     └── ArgumentError      one per check of the argument:
         ZeroDenominatorError, RootSumError, LayerError, ZerocheckError, GrindingError,
-        MerkleError, FoldError, FinalIdentityError
+        MerkleError, FoldError, FinalIdentityError, BoundaryError, GlobalSumError, ShardChainError
 """
 
 from __future__ import annotations
@@ -142,3 +142,15 @@ class FoldError(ArgumentError):
 
 class FinalIdentityError(ArgumentError):
     """The opening sumcheck does not end at weight times final polynomial."""
+
+
+class BoundaryError(ArgumentError):
+    """The boundary columns of a shard are not those of its record."""
+
+
+class GlobalSumError(ArgumentError):
+    """The memory tuples of all shards do not balance."""
+
+
+class ShardChainError(ArgumentError):
+    """The shards of a run do not continue each other, or an output word is not committed exactly once."""

@@ -36,6 +36,7 @@ class Tag(IntEnum):
     WHIR_SUMCHECK = 11
     WHIR_FINAL = 12
     BOUNDARY = 13
+    LINEAR_ROUND = 14
     NONCE = 0x70
 
 

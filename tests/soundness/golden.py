@@ -17,6 +17,7 @@ from zk.configuration import ConfigName
 from zk.machine.keys import ProvingKey, VerifyingKey, canonical_bytes, setup
 from zk.machine.params import ParameterSetName
 from zk.machine.prover import prove
+from zk.machine.shape import ChipKey
 from zk.machine.verifier import verify_traced
 
 FOLDER = Path(__file__).resolve().parent.parent / "vectors"
@@ -49,9 +50,17 @@ def description(key: VerifyingKey) -> dict[str, Any]:
         "whir_rows": {
             f"{rows},{width}": asdict(key.parameters.rows[rows + width, width]) for rows, width in key.admissible
         },
-        "chips": [asdict(chip) for chip in key.chips],
+        "chips": [_chip_description(chip) for chip in key.chips],
         "public_terms": "STATE(bus 1): +1 (0, pv[0]); -1 (pv[2], pv[1]). Rules: pv[2] <= 1024, pv[3] < 65536",
     }
+
+
+def _chip_description(chip: ChipKey) -> dict[str, Any]:
+    """A chip in words; what only shards have is left out where it is not used."""
+    words = asdict(chip)
+    return (
+        words if chip.boundary else {name: words[name] for name in words if name not in ("boundary", "global_program")}
+    )
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu.program import ChipProgram, Op
-from zk.air.chip import Chip, Machine
+from zk.air.chip import Bus, Chip, Interaction, Machine
 from zk.air.expression import P
 from zk.errors import TraceError
 
@@ -54,29 +54,44 @@ def find_violations(
     public_values: Sequence[int],
     *,
     free_lookups: bool = False,
+    shard: int = 0,
 ) -> list[Violation]:
     """All broken rules. With `free_lookups` the multiplicities of providers of lookup buses are not counted but assumed
-    to be whatever balances the legal tuples, as a cheating prover would choose them."""
+    to be whatever balances the legal tuples, as a cheating prover would choose them. Of shard `shard` of a run, the rules within it:
+    `find_global_violations` has those across shards."""
     try:
         machine.check_public_values(public_values)
     except ValueError as error:
         return [Violation("verifier", f"public values: {error}", row=-1)]
-    ledger = BusLedger(machine, free_lookups)
+    ledger = BusLedger(machine.buses, free_lookups)
     violations: list[Violation] = []
     for chip in machine.chips:
         if chip.name not in traces:
             if not chip.optional:
                 violations.append(Violation(chip.name, "the chip is mandatory", row=-1))
             continue
-        evaluation = ChipEvaluation(chip, traces[chip.name], preprocessed.get(chip.name))
+        evaluation = ChipEvaluation(chip, traces[chip.name], preprocessed.get(chip.name), shard)
         violations += evaluation.broken_constraints()
         ledger.add(evaluation)
     ledger.add_public(machine, public_values)
     return violations + ledger.imbalances()
 
 
-def virtual_column(kind: str, log_height: int) -> U64:
-    """All values of a virtual column (section 5.7)."""
+def find_global_violations(
+    shards: Sequence[tuple[Machine, Mapping[str, U32], Mapping[str, U32]]],
+) -> list[Violation]:
+    """Tuples of the global buses that do not balance over all shards, given as (machine, preprocessed, traces) in order from 0."""
+    buses = {bus.number: bus for machine, _, _ in shards for bus in machine.buses}
+    ledger = BusLedger(tuple(buses.values()))
+    for shard, (machine, preprocessed, traces) in enumerate(shards):
+        for chip in machine.chips:
+            if chip.global_interactions and chip.name in traces:
+                ledger.add_global(ChipEvaluation(chip, traces[chip.name], preprocessed.get(chip.name), shard))
+    return ledger.imbalances()
+
+
+def virtual_column(kind: str, log_height: int, shard: int = 0) -> U64:
+    """All values of a virtual column (sections 5.7 and 15)."""
     index = np.arange(1 << log_height, dtype=np.uint64)
     low, x, y = index & np.uint64(15), index & np.uint64(255), index >> np.uint64(8)
     one = np.uint64(1)
@@ -89,6 +104,7 @@ def virtual_column(kind: str, log_height: int) -> U64:
         "POW2_16_COMPLEMENT": one << (np.uint64(16) - low),
         "BIT4": index >> np.uint64(4) & one,
         "ONE": np.ones_like(index),
+        "SHARD": np.full_like(index, shard),
     }
     return values[kind]
 
@@ -96,7 +112,7 @@ def virtual_column(kind: str, log_height: int) -> U64:
 class ChipEvaluation:
     """A chip's constraints and interactions on all rows of a trace (main_count, 2^h) of canonical values."""
 
-    def __init__(self, chip: Chip, main: U32, preprocessed: U32 | None) -> None:
+    def __init__(self, chip: Chip, main: U32, preprocessed: U32 | None, shard: int = 0) -> None:
         self.chip = chip
         self.program = chip.lower()
         height = main.shape[1]
@@ -112,8 +128,19 @@ class ChipEvaluation:
             raise TraceError(f"chip {chip.name}: preprocessed columns: expected {expected}, found {found}")
         columns = [*main, *([] if preprocessed is None else preprocessed)]
         self._columns = [column.astype(np.uint64) for column in columns]
-        self._columns += [virtual_column(kind, log_height) for kind in chip.virtual]
+        self._columns += [virtual_column(kind, log_height, shard) for kind in chip.virtual]
         self.values = evaluate(self.program, self._columns)
+
+    def global_interactions(self) -> list[tuple[Interaction, U64, U64]]:
+        """(interaction, multiplicities, messages (rows, length)) of the global interactions."""
+        program = self.chip.lower_global()
+        if program is None:
+            return []
+        values = evaluate(program, self._columns)
+        return [
+            (interaction, values[p.multiplicity], np.stack([values[entry] for entry in p.message], axis=1))
+            for interaction, p in zip(self.chip.global_interactions, program.interactions, strict=True)
+        ]
 
     def broken_constraints(self) -> list[Violation]:
         """One violation per broken constraint, with its first row."""
@@ -165,8 +192,8 @@ def _last_uses(program: ChipProgram, outputs: set[int]) -> dict[int, list[int]]:
 class BusLedger:
     """Sums of multiplicities per bus tuple, exact."""
 
-    def __init__(self, machine: Machine, free_lookups: bool = False) -> None:
-        self._buses = {bus.number: bus for bus in machine.buses}
+    def __init__(self, buses: Sequence[Bus], free_lookups: bool = False) -> None:
+        self._buses = {bus.number: bus for bus in buses}
         self._free_lookups = free_lookups
         self._rows: dict[int, list[tuple[U64, U64, str]]] = {number: [] for number in self._buses}
         self._provided: dict[int, list[U64]] = {number: [] for number in self._buses}
@@ -185,6 +212,12 @@ class BusLedger:
                 continue
             used = multiplicity != 0
             self._rows[number].append((message[used], multiplicity[used], chip.name))
+
+    def add_global(self, evaluation: ChipEvaluation) -> None:
+        """Adds the global interactions of a chip."""
+        for interaction, multiplicity, message in evaluation.global_interactions():
+            used = multiplicity != 0
+            self._rows[interaction.bus.number].append((message[used], multiplicity[used], evaluation.chip.name))
 
     def add_public(self, machine: Machine, public_values: Sequence[int]) -> None:
         """Adds the verifier's terms."""

@@ -12,7 +12,8 @@ from zk.air.expression import Expr, ExprLike, as_expr, column
 BusKind = Literal["permutation", "lookup"]
 
 # Kinds of virtual columns (proof system, section 5.7): their multilinear extension is computed by the verifier.
-VIRTUAL_KINDS = ("IDX", "BYTE_X", "BYTE_Y", "BYTE_AND", "POW2_16", "POW2_16_COMPLEMENT", "BIT4", "ONE")
+VIRTUAL_KINDS = ("IDX", "BYTE_X", "BYTE_Y", "BYTE_AND", "POW2_16", "POW2_16_COMPLEMENT", "BIT4", "ONE", "SHARD")
+CONSTANT_KINDS = frozenset({"ONE", "SHARD"})  # the same value on every row, at any height
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +49,22 @@ class Chip:
     """Columns, constraints, interactions of one chip, filled by its builder in declaration order.
 
     `height_log_min` and `height_log_max` bound the log2 of the height; a chip with preprocessed columns has both equal.
-    `selectors` are the columns that are zero on every padding row.
+    `selectors` are the columns that are zero on every padding row. The main columns of a `boundary` chip are committed apart, before
+    the challenges of `global_interactions` exist, which balance over all shards of a run and not within one proof (section 15).
     """
 
     name: str
     height_log_min: int = 4
     height_log_max: int = 22
     optional: bool = True
+    boundary: bool = False
     main: list[str] = field(default_factory=list)
     preprocessed: list[str] = field(default_factory=list)
     virtual: list[str] = field(default_factory=list)
     selectors: list[str] = field(default_factory=list)
     constraints: list[Constraint] = field(default_factory=list)
     interactions: list[Interaction] = field(default_factory=list)
+    global_interactions: list[Interaction] = field(default_factory=list)
 
     def declare(
         self,
@@ -94,35 +98,50 @@ class Chip:
 
     def send(self, bus: Bus, multiplicity: ExprLike, *message: ExprLike) -> None:
         """Adds `multiplicity` copies of the message to the bus."""
-        self._interact(bus, as_expr(multiplicity), message)
+        self.interactions.append(self._interaction(bus, as_expr(multiplicity), message))
 
     def receive(self, bus: Bus, multiplicity: ExprLike, *message: ExprLike) -> None:
         """Takes `multiplicity` copies of the message from the bus."""
-        self._interact(bus, -as_expr(multiplicity), message)
+        self.interactions.append(self._interaction(bus, -as_expr(multiplicity), message))
 
-    def _interact(self, bus: Bus, multiplicity: Expr, message: Sequence[ExprLike]) -> None:
+    def send_global(self, bus: Bus, multiplicity: ExprLike, *message: ExprLike) -> None:
+        """Adds `multiplicity` copies of the message to a bus that all shards of a run share."""
+        self.global_interactions.append(self._interaction(bus, as_expr(multiplicity), message))
+
+    def receive_global(self, bus: Bus, multiplicity: ExprLike, *message: ExprLike) -> None:
+        """Takes `multiplicity` copies of the message from a bus that all shards of a run share."""
+        self.global_interactions.append(self._interaction(bus, -as_expr(multiplicity), message))
+
+    def _interaction(self, bus: Bus, multiplicity: Expr, message: Sequence[ExprLike]) -> Interaction:
         if len(message) != bus.length:
             raise ValueError(f"chip {self.name}, bus {bus.name}: expected {bus.length} entries, found {len(message)}")
-        self.interactions.append(Interaction(bus, multiplicity, tuple(as_expr(entry) for entry in message)))
+        return Interaction(bus, multiplicity, tuple(as_expr(entry) for entry in message))
 
     def lower(self) -> ChipProgram:
         """The chip as a list of arithmetic nodes, common subexpressions shared."""
+        return self._lower(self.name, self.constraints, self.interactions)
+
+    def lower_global(self) -> ChipProgram | None:
+        """The global interactions over the same columns, without constraints; None where there are none."""
+        return self._lower(f"{self.name}.global", [], self.global_interactions) if self.global_interactions else None
+
+    def _lower(self, name: str, constraints: Sequence[Constraint], interactions: Sequence[Interaction]) -> ChipProgram:
         lowering = _Lowering()
-        constraints = tuple(lowering.number(c.expr) for c in self.constraints)
-        interactions = tuple(
+        constraint_nodes = tuple(lowering.number(c.expr) for c in constraints)
+        interaction_nodes = tuple(
             InteractionProgram(
                 i.bus.number, lowering.number(i.multiplicity), tuple(lowering.number(m) for m in i.message)
             )
-            for i in self.interactions
+            for i in interactions
         )
         return ChipProgram(
-            self.name,
+            name,
             len(self.main),
             len(self.preprocessed),
             tuple(self.virtual),
             tuple(lowering.nodes),
-            constraints,
-            interactions,
+            constraint_nodes,
+            interaction_nodes,
         )
 
 

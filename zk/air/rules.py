@@ -11,7 +11,7 @@ from itertools import combinations
 
 from gpu.program import Op
 from zk.air.affine import AffineForm, Monomials, affine_form, columns_of, monomials, substitute_zero
-from zk.air.chip import VIRTUAL_KINDS, Bus, Chip, Interaction, Machine
+from zk.air.chip import CONSTANT_KINDS, VIRTUAL_KINDS, Bus, Chip, Interaction, Machine
 from zk.air.expression import Expr, P, column
 from zk.errors import AirError
 
@@ -34,9 +34,15 @@ def check_chips(chips: Sequence[Chip], buses: Sequence[Bus]) -> None:
     declared = {bus.number: bus for bus in buses}
     for chip in chips:
         check_chip(chip)
-        for interaction in chip.interactions:
+        for interaction in _all_interactions(chip):
             known = declared.get(interaction.bus.number) == interaction.bus
             _demand(known, chip.name, f"bus {interaction.bus.name} is not declared by the machine")
+    local = {interaction.bus for chip in chips for interaction in chip.interactions}
+    shared = {interaction.bus for chip in chips for interaction in chip.global_interactions}
+    mixed = sorted(bus.name for bus in local & shared)
+    _demand(not mixed, "machine", f"buses {mixed} are used within a proof and across shards")
+    lookups = sorted(bus.name for bus in shared if bus.kind == "lookup")
+    _demand(not lookups, "machine", f"lookup buses {lookups} are used across shards")
     facts = [BooleanFacts(chip) for chip in chips]
     for bus in buses:
         _check_bus_uses(bus, chips, facts)
@@ -48,7 +54,7 @@ def check_chip(chip: Chip) -> None:
     for constraint in chip.constraints:
         found = constraint.expr.degree
         _demand(found <= DEGREE_MAX, chip.name, f"constraint {constraint.name!r}: degree {found} is above {DEGREE_MAX}")
-    for interaction in chip.interactions:
+    for interaction in _all_interactions(chip):
         _check_interaction_form(chip, interaction)
     _check_definitions(chip)
     _check_padding(chip)
@@ -59,6 +65,15 @@ def _demand(condition: bool, chip: str, rule: str) -> None:
         raise AirError(f"{chip}: {rule}")
 
 
+def _all_interactions(chip: Chip) -> list[Interaction]:
+    return [*chip.interactions, *chip.global_interactions]
+
+
+def _is_table(chip: Chip) -> bool:
+    """Whether columns that are not committed with the trace tie the chip to one height."""
+    return bool(chip.preprocessed) or any(kind not in CONSTANT_KINDS for kind in chip.virtual)
+
+
 def _check_shape(chip: Chip) -> None:
     names = chip.column_names
     _demand(len(set(names)) == len(names), chip.name, "column names must be distinct")
@@ -66,12 +81,14 @@ def _check_shape(chip: Chip) -> None:
     _demand(bool(chip.interactions), chip.name, "a chip needs an interaction")
     _demand(HEIGHT_LOG_MIN <= chip.height_log_min <= chip.height_log_max, chip.name, "heights must be 2^4 or more")
     fixed = chip.height_log_min == chip.height_log_max and not chip.optional
-    _demand(fixed or not (chip.preprocessed or chip.virtual), chip.name, "a table has one height and is never absent")
+    _demand(fixed or not _is_table(chip), chip.name, "a table has one height and is never absent")
+    _demand(chip.boundary or not chip.global_interactions, chip.name, "global interactions need boundary columns")
     unknown = [kind for kind in chip.virtual if kind not in VIRTUAL_KINDS]
     _demand(not unknown, chip.name, f"virtual kinds {unknown} are unknown")
     missing = [name for name in chip.selectors if name not in chip.main + chip.preprocessed]
     _demand(not missing, chip.name, f"selectors {missing} are no columns")
-    used = {node.a for node in chip.lower().nodes if node.op == Op.COLUMN}
+    programs = [program for program in (chip.lower(), chip.lower_global()) if program is not None]
+    used = {node.a for program in programs for node in program.nodes if node.op == Op.COLUMN}
     idle = [name for number, name in enumerate(names) if number not in used]
     _demand(not idle, chip.name, f"columns {idle} occur nowhere")
 
@@ -95,7 +112,7 @@ def _check_bus_uses(bus: Bus, chips: Sequence[Chip], facts: Sequence[BooleanFact
     """Multiplicity rule: boolean uses only, or boolean consumers (+) and free columns of one providing chip."""
     providers = set()
     for chip, known in zip(chips, facts, strict=True):
-        for interaction in chip.interactions:
+        for interaction in _all_interactions(chip):
             if interaction.bus != bus:
                 continue
             form = affine_form(interaction.multiplicity)
@@ -212,13 +229,13 @@ def _check_padding(chip: Chip) -> None:
     """With all selectors 0, every multiplicity and every constraint that defines nothing is the zero polynomial."""
     names = chip.column_names
     selectors = frozenset(names.index(name) for name in chip.selectors)
-    table = bool(chip.virtual) or bool(chip.preprocessed)
+    table = _is_table(chip)
     _demand(bool(selectors) or table, chip.name, "a chip without a table needs a selector")
     for constraint in chip.constraints:
         if constraint.defines is None:
             rest = monomials(substitute_zero(constraint.expr, selectors))
             _demand(not rest, chip.name, f"constraint {constraint.name!r} is not gated by a selector")
-    for interaction in chip.interactions:
+    for interaction in _all_interactions(chip):
         rest = monomials(substitute_zero(interaction.multiplicity, selectors))
         provider = table and _is_minus_free_column(chip, affine_form(interaction.multiplicity))
         _demand(not rest or provider, chip.name, f"bus {interaction.bus.name}: multiplicity is not 0 on padding rows")

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zk.air.chip import Chip
-from zk.air.expression import P
+from zk.air.expression import Expr, P
 from zk.chips.buses import MEM, ORD, PROG, R16
 from zk.chips.frame import Columns, boolean
 from zk.chips.rows import Array, Trace, hi, lo
@@ -110,15 +110,26 @@ def build_zero() -> Chip:
     """
     chip = Chip("ZERO")
     c = Columns(chip.declare(("sel", "prev", "w", "x", "f0", "f1", "ts", "y"), selectors=("sel",)))
+    address = chain_address(chip, c)
+    chip.send(MEM, c.sel, address, 0, 0, 0)
+    chip.receive(MEM, c.sel, address, c.ts, c.f0, c.f1)
+    check_ascending(chip, c, address)
+    return chip
+
+
+def chain_address(chip: Chip, c: Columns) -> Expr:
+    """The address 4w + 2^14 x of a row, which follows `prev` in the ORD chain; columns sel, prev, w, x."""
     boolean(chip, "sel", c.sel)
     address = 4 * c.w + 16384 * c.x
     chip.receive(ORD, c.sel, c.prev)
     chip.send(ORD, c.sel, address)
-    chip.send(MEM, c.sel, address, 0, 0, 0)
-    chip.receive(MEM, c.sel, address, c.ts, c.f0, c.f1)
+    return address
+
+
+def check_ascending(chip: Chip, c: Columns, address: Expr) -> None:
+    """The address is 4-aligned, below 2^30 + 2^18 and above `prev`; column y."""
     for value in (c.w, c.x, c.y, (address - c.prev - 4 - 8192 * c.y) / 4):
         chip.send(R16, c.sel, value)
-    return chip
 
 
 def fill_zero(addresses: Array, values: Array, times: Array, zero_base: int) -> Trace:

@@ -49,6 +49,11 @@ class VerifyingKey:
     preprocessed_roots: Mapping[int, bytes]
     digest: bytes = b""
 
+    @property
+    def is_sharded(self) -> bool:
+        """Whether proofs under this key are about one shard of a run (section 15)."""
+        return any(chip.boundary for chip in self.chips)
+
     def whir(self, shape: Shape) -> WhirParameters:
         """The parameter row of a shape."""
         return self.parameters.rows[shape.log_size, shape.log_width]
@@ -131,13 +136,18 @@ def canonical_bytes(key: VerifyingKey) -> bytes:
             _list([_numbers(bus.number, bus.length, bus.kind == "lookup") for bus in key.machine.buses]),
             _list([_numbers(*pair) + _text(key.preprocessed_roots.get(pair[0], b"")) for pair in key.admissible]),
             _list([_text(name.encode()) + _text(value) for name, value in key.machine.parameters]),
-            _number(0),  # cross-shard flag
+            _number(key.is_sharded),
+            *([_list([_global_bytes(key, chip) for chip in key.chips])] if key.is_sharded else []),
         ]
     )
 
 
-def _chip_bytes(key: VerifyingKey, chip: ChipKey) -> bytes:
-    program = chip.program
+def _global_bytes(key: VerifyingKey, chip: ChipKey) -> bytes:
+    """Whether a chip is a boundary chip, and its interactions across shards."""
+    return _text(b"" if chip.global_program is None else _graph_digest(key, chip.global_program))
+
+
+def _graph_digest(key: VerifyingKey, program: ChipProgram) -> bytes:
     graph = b"".join(
         [
             _list([_numbers(node.op, node.a, node.b) for node in program.nodes]),
@@ -145,12 +155,17 @@ def _chip_bytes(key: VerifyingKey, chip: ChipKey) -> bytes:
             _list([_numbers(i.bus, i.multiplicity, len(i.message), *i.message) for i in program.interactions]),
         ]
     )
+    return key.configuration.hasher.byte_string(graph)
+
+
+def _chip_bytes(key: VerifyingKey, chip: ChipKey) -> bytes:
+    program = chip.program
     return b"".join(
         [
             _text(program.name.encode()),
             _numbers(program.main_count, program.preprocessed_count),
             _list([_text(kind.encode()) for kind in program.virtual]),
-            _text(key.configuration.hasher.byte_string(graph)),
+            _text(_graph_digest(key, program)),
             _numbers(chip.log_height_min, chip.log_height_max, chip.optional),
         ]
     )
@@ -189,7 +204,15 @@ def _chip_keys(machine: Machine) -> list[ChipKey]:
         for kind in program.virtual:
             check_kind(kind, chip.height_log_min)
         _check_program(program)
-        keys.append(ChipKey(program, chip.height_log_min, chip.height_log_max, chip.optional))
+        if chip.boundary and chip.optional:
+            raise SetupError(f"chip {chip.name}: boundary columns belong to a mandatory chip")
+        shared = chip.lower_global()
+        if chip.boundary != (shared is not None):
+            raise SetupError(f"chip {chip.name}: boundary columns and global interactions demand each other")
+        if shared is not None:
+            _check_program(shared)
+        key = ChipKey(program, chip.height_log_min, chip.height_log_max, chip.optional, chip.boundary, shared)
+        keys.append(key)
     return keys
 
 

@@ -5,21 +5,31 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gpu.device import ChipColumns, ColumnClaim, Commitment, Device, FractionTree, Tensor, ZerocheckProver
+from gpu.program import ChipProgram
 from zk.channel import ProverChannel
 from zk.errors import ShapeError, TraceError
 from zk.field import Ext, P, zero
 from zk.field.extension import powers
+from zk.machine.boundary import (
+    BoundaryClaims,
+    BoundaryContext,
+    BoundaryRecord,
+    observe_boundary,
+    record_point,
+    record_value,
+)
 from zk.machine.keys import ProvingKey, VerifyingKey
 from zk.machine.proof import encode_header
-from zk.machine.shape import PREPROCESSED, Shape, derive_shape
+from zk.machine.shape import BOUNDARY, MAIN, PREPROCESSED, Shape, TreeLayout, derive_shape
 from zk.machine.verifier import check_shape, observe_statement
 from zk.multilinear.gkr import FractionClaim, prove_layers, prove_root
+from zk.multilinear.linear import LinearProver
 from zk.multilinear.virtual import virtual_column
 from zk.multilinear.zerocheck import BusChallenges, chip_weights, prove_zerocheck, segment_weights
 from zk.pcs.whir import prove_opening
@@ -77,8 +87,14 @@ class Prover:
         public_values: Sequence[int],
         device: Device,
         progress: Progress | None = None,
+        boundary: BoundaryContext | None = None,
     ) -> None:
         self.key = pk.verifying_key
+        self.boundary = boundary
+        if self.key.is_sharded is not (boundary is not None):
+            raise TraceError(
+                f"machine {self.key.machine.name}: a record of the boundary belongs to a key of shards only"
+            )
         self.device = device
         self.public_values = tuple(int(value) for value in public_values)
         self.statistics = ProofStatistics()
@@ -94,6 +110,8 @@ class Prover:
         """The steps of section 7."""
         channel = self.channel
         self.announce()
+        if self.boundary is not None:
+            observe_boundary(channel, self.boundary)
         with self._stage("commit"):
             self.commit()
             sample = channel.challenge("z0")
@@ -101,8 +119,9 @@ class Prover:
         buses = BusChallenges(channel.challenge("alpha"), channel.challenge("beta"))
         with self._stage("gkr"):
             claim = self.prove_buses(self.chip_columns(), buses)
+            shared = None if self.boundary is None else self.prove_global_buses(self.boundary.buses)
         with self._stage("zerocheck"):
-            point = self.prove_rows(claim, buses)
+            point = self.prove_rows(claim, buses, shared)
         gamma = channel.challenge("gamma")
         with self._stage("open"):
             self.prove_openings(sample, point, gamma)
@@ -114,7 +133,7 @@ class Prover:
         observe_statement(self.channel, self.key, self.shape.heights, self.public_values)
 
     def commit(self) -> None:
-        """Step 2: stacks, encodes and hashes the main columns."""
+        """Step 2: stacks, encodes and hashes the main columns. The boundary columns are in the record already."""
         self.stacks: dict[str, Tensor] = {}
         self.commitments: list[Commitment] = []
         hash_name, log_inv_rate = self.key.configuration.hasher.name, self.key.parameters.log_inv_rate
@@ -122,9 +141,9 @@ class Prover:
             if tree.name == PREPROCESSED:
                 stack, commitment = self._pk.commit_preprocessed(self.device, self.shape)
             else:
-                stack = self.device.upload(self._stack_main(tree.width))
+                stack = self.device.upload(self._stack(tree))
                 commitment = self.device.commit(hash_name, stack, log_inv_rate)
-                self.channel.send_digest(Tag.ROOT, commitment.root)
+                self._send_root(tree.name, commitment.root)
             self.stacks[tree.name] = stack
             self.commitments.append(commitment)
             self.statistics.used_cells += tree.cells
@@ -159,11 +178,26 @@ class Prover:
         """Steps 5 and 6."""
         return prove_layers(self.channel, tree, claim, self.shape.log_leaves, lambda done: self._progress("gkr", done))
 
-    def prove_rows(self, claim: FractionClaim, buses: BusChallenges) -> list[Ext]:
+    def prove_global_buses(self, buses: BusChallenges) -> FractionClaim:
+        """The same for the global fractions of a shard (section 15), whose sum balances with those of the other shards."""
+        chips = []
+        for number in self.shape.order:
+            program = self.key.chips[number].global_program
+            if program is not None:
+                chips.append(replace(self._chip_columns(number), chip=self.device.load(program)))
+        tree = self.device.fraction_tree(chips, buses.alpha.c, buses.beta.c, self.shape.log_global_leaves)
+        claim = prove_root(self.channel, tree)
+        return prove_layers(self.channel, tree, claim, self.shape.log_global_leaves, lambda done: None, "global")
+
+    def prove_rows(self, claim: FractionClaim, buses: BusChallenges, shared: FractionClaim | None) -> list[Ext]:
         """Steps 7 and 8: the zerocheck, then all column evaluations at its point."""
         combination = self.channel.challenge("zerocheck.lambda")
         prover = self.zerocheck(claim, combination, buses)
-        point = prove_zerocheck(self.channel, prover, self.shape.log_height_max)
+        linear: list[LinearProver] = []
+        if self.boundary is not None and shared is not None:
+            claims = BoundaryClaims(self.key, self.shape, self.boundary, shared, combination)
+            linear = claims.provers(self._boundary_columns())
+        point = prove_zerocheck(self.channel, prover, self.shape.log_height_max, linear)
         self.channel.send(Tag.COLUMN_EVALUATIONS, self.column_evaluations(prover))
         return point
 
@@ -210,26 +244,45 @@ class Prover:
             lambda done: self._progress("open", done),
         )
 
-    def _stack_main(self, width: int) -> Trace:
-        """The stack matrix (width, 2^log_rows) of all main columns, tail zero."""
-        flat = np.zeros(width << self.shape.log_rows, dtype=np.uint32)
-        offset = 0
-        for number in self.shape.order:
-            trace = self._traces[number]
-            flat[offset : offset + trace.size] = trace.reshape(-1)
-            offset += trace.size
-        return flat.reshape(width, -1)
+    def _stack(self, tree: TreeLayout) -> Trace:
+        """The stack matrix (width, 2^log_rows) of a tree of trace columns, tail zero."""
+        return stack_columns(self.shape, tree, self._traces)
+
+    def _send_root(self, tree_name: str, root: bytes) -> None:
+        if tree_name == MAIN:
+            self.channel.send_digest(Tag.ROOT, root)
+        elif self.boundary is None or root != self.boundary.record.root:
+            raise TraceError("boundary columns: their root is not the one of the record")
+
+    def _boundary_columns(self) -> dict[int, Trace]:
+        """Main, preprocessed and virtual columns of the boundary chips, by number."""
+        result = {}
+        for number in self.shape.present:
+            if not self.key.chips[number].boundary:
+                continue
+            program, rows = self.key.chips[number].program, self._traces[number].shape[1]
+            virtual = self._virtual_columns(program, rows.bit_length() - 1)
+            preprocessed = [self._pk.preprocessed[number]] if program.preprocessed_count else []
+            result[number] = np.concatenate([self._traces[number], *preprocessed, *virtual])
+        return result
+
+    def _virtual_columns(self, program: ChipProgram, height: int) -> list[Trace]:
+        """The virtual columns as one array (columns, 2^height), or nothing."""
+        shard = 0 if self.boundary is None else self.boundary.record.shard
+        columns = [virtual_column(kind, height, shard) for kind in program.virtual]
+        return [np.stack(columns).astype(np.uint32)] if columns else []
 
     def _chip_columns(self, number: int) -> ChipColumns:
         program, height = self.key.chips[number].program, self.shape.heights[number]
         assert height is not None
-        virtual = [virtual_column(kind, height) for kind in program.virtual]
+        virtual = self._virtual_columns(program, height)
+        tree = BOUNDARY if self.key.chips[number].boundary else MAIN
         return ChipColumns(
             chip=self.device.load(program),
             log_height=height,
-            main=self._columns_of("main", number, program.main_count, height),
+            main=self._columns_of(tree, number, program.main_count, height),
             preprocessed=self._columns_of(PREPROCESSED, number, program.preprocessed_count, height),
-            virtual=self.device.upload(np.stack(virtual).astype(np.uint32)) if virtual else None,
+            virtual=self.device.upload(virtual[0]) if virtual else None,
         )
 
     def _columns_of(self, tree_name: str, number: int, count: int, height: int) -> Tensor | None:
@@ -249,6 +302,34 @@ class Prover:
         yield
         self.statistics.seconds[name] = time.perf_counter() - start
         self._progress(name, 1.0)
+
+
+def make_record(
+    pk: ProvingKey, shard: int, heights: Sequence[int | None], traces: Mapping[str, Trace], device: Device
+) -> BoundaryRecord:
+    """Commits the boundary columns of shard `shard`: the first thing that is fixed of it (section 15).
+
+    `heights` of all chips of the shard's proof in key order; `traces` of the boundary chips, (main_count, 2^h).
+    """
+    key = pk.verifying_key
+    shape = derive_shape(key.chips, heights, key.log_rows_min)
+    _check_admissible(key, shape)
+    numbered = {c: traces[key.chips[c].program.name] for c in shape.present if key.chips[c].boundary}
+    tree = next(tree for tree in shape.trees if tree.name == BOUNDARY)
+    stack = device.upload(stack_columns(shape, tree, numbered))
+    root = device.commit(key.configuration.hasher.name, stack, key.parameters.log_inv_rate).root
+    point = record_point(key, shard, heights, root)
+    return BoundaryRecord(shard, tuple(heights), root, record_value(shape, point, numbered))
+
+
+def stack_columns(shape: Shape, tree: TreeLayout, traces: Mapping[int, Trace]) -> Trace:
+    """The stack matrix (width, 2^log_rows) of a tree of trace columns, tail zero. `traces` by chip number."""
+    flat = np.zeros(tree.width << shape.log_rows, dtype=np.uint32)
+    start = tree.start << shape.log_rows
+    for place in tree.columns:
+        offset = place.offset - start
+        flat[offset : offset + (1 << place.log_height)] = traces[place.chip][place.column]
+    return flat.reshape(tree.width, -1)
 
 
 def _check_admissible(key: VerifyingKey, shape: Shape) -> None:

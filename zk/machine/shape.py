@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gpu.program import ChipProgram
 from zk.multilinear.zerocheck import Segment
 
-MAIN, PREPROCESSED = "main", "preprocessed"
+MAIN, PREPROCESSED, BOUNDARY = "main", "preprocessed", "boundary"
 LOG_HEIGHT_MIN = 4
 
 
 @dataclass(frozen=True, slots=True)
 class ChipKey:
-    """What a verifying key says of a chip."""
+    """What a verifying key says of a chip. The main columns of a `boundary` chip are committed in a tree of their own (section 15);
+    `global_program` holds its interactions across shards."""
 
     program: ChipProgram
     log_height_min: int
     log_height_max: int
     optional: bool
+    boundary: bool = False
+    global_program: ChipProgram | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,9 @@ class Shape:
     segments: tuple[Segment, ...]
     log_leaves: int
     log_height_max: int
+    global_segments: tuple[Segment, ...]
+    log_global_leaves: int
+    log_boundary_height_max: int
 
     @property
     def log_size(self) -> int:
@@ -89,8 +95,13 @@ def ceil_log2(value: int) -> int:
 
 
 def main_cells(chips: Sequence[ChipKey], heights: Sequence[int | None]) -> int:
-    """Committed main cells."""
+    """Cells of all main columns, those of boundary chips included."""
     return sum(chip.program.main_count << h for chip, h in zip(chips, heights, strict=True) if h is not None)
+
+
+def fold_cells(shape: Shape) -> int:
+    """The cells that decide the number of fold variables: those of all main columns."""
+    return sum(tree.cells for tree in shape.trees if tree.name != PREPROCESSED)
 
 
 def derive_shape(chips: Sequence[ChipKey], heights: Sequence[int | None], log_rows_min: int) -> Shape:
@@ -98,18 +109,23 @@ def derive_shape(chips: Sequence[ChipKey], heights: Sequence[int | None], log_ro
     order = tuple(sorted((c for c, h in enumerate(heights) if h is not None), key=lambda c: (-_height(heights, c), c)))
     cells = main_cells(chips, heights)
     log_rows = max(log_rows_min, ceil_log2(max(cells, 1)) - default_log_width(cells))
-    main_columns = [(c, column) for c in order for column in range(chips[c].program.main_count)]
+    main_columns, boundary_columns = (
+        [(c, column) for c in order if chips[c].boundary is apart for column in range(chips[c].program.main_count)]
+        for apart in (False, True)
+    )
     preprocessed = [
         (c, chips[c].program.main_count + column)
         for c in order
         for column in range(chips[c].program.preprocessed_count)
     ]
     trees: list[TreeLayout] = []
-    for name, columns in ((MAIN, main_columns), (PREPROCESSED, preprocessed)):
+    for name, columns in ((MAIN, main_columns), (PREPROCESSED, preprocessed), (BOUNDARY, boundary_columns)):
         if columns:
             trees.append(_place_tree(name, columns, heights, log_rows, trees[-1] if trees else None))
     width = trees[-1].start + trees[-1].width
-    segments, used = _place_segments(chips, heights, order)
+    segments, used = _place_segments({c: chips[c].program for c in order}, heights)
+    shared = {c: program for c in order if (program := chips[c].global_program) is not None}
+    global_segments, global_used = _place_segments(shared, heights)
     return Shape(
         heights=tuple(heights),
         order=order,
@@ -119,6 +135,9 @@ def derive_shape(chips: Sequence[ChipKey], heights: Sequence[int | None], log_ro
         segments=segments,
         log_leaves=ceil_log2(used),
         log_height_max=max(_height(heights, c) for c in order),
+        global_segments=global_segments,
+        log_global_leaves=ceil_log2(max(global_used, 1)),
+        log_boundary_height_max=max((_height(heights, c) for c in order if chips[c].boundary), default=0),
     )
 
 
@@ -152,13 +171,14 @@ def _place_tree(
 
 
 def _place_segments(
-    chips: Sequence[ChipKey], heights: Sequence[int | None], order: Sequence[int]
+    programs: Mapping[int, ChipProgram], heights: Sequence[int | None]
 ) -> tuple[tuple[Segment, ...], int]:
+    """Segments of the interactions of these chips, in the given order, and the leaves that they use."""
     segments = []
     offset = 0
-    for chip in order:
+    for chip, program in programs.items():
         height = _height(heights, chip)
-        for interaction in range(len(chips[chip].program.interactions)):
+        for interaction in range(len(program.interactions)):
             segments.append(Segment(chip, interaction, offset, height))
             offset += 1 << height
     return tuple(segments), offset

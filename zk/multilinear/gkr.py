@@ -26,6 +26,9 @@ Progress = Callable[[float], None]
 LayerClaims = Sequence[Ext]  # p(rho, 0), p(rho, 1), q(rho, 0), q(rho, 1)
 
 
+# `name` says which tree the labels of a transcript are about: the one of a proof ("gkr"), or the one across shards ("global").
+
+
 def prove_root(channel: ProverChannel, tree: FractionTree) -> FractionClaim:
     """Sends the root fraction."""
     numerator, denominator = (Ext(value) for value in tree.root())
@@ -34,55 +37,62 @@ def prove_root(channel: ProverChannel, tree: FractionTree) -> FractionClaim:
 
 
 def prove_layers(
-    channel: ProverChannel, tree: FractionTree, claim: FractionClaim, log_leaves: int, progress: Progress
+    channel: ProverChannel,
+    tree: FractionTree,
+    claim: FractionClaim,
+    log_leaves: int,
+    progress: Progress,
+    name: str = "gkr",
 ) -> FractionClaim:
     """Reduces the root claim to the leaves, one sumcheck for each layer. `progress` receives the done part."""
     for layer in range(1, log_leaves + 1):
         progress(2.0 ** (layer - 1 - log_leaves))  # each layer is as much work as all before
-        claim = prove_layer(channel, tree, claim, layer)
+        claim = prove_layer(channel, tree, claim, layer, name)
     return claim
 
 
-def prove_layer(channel: ProverChannel, tree: FractionTree, claim: FractionClaim, layer: int) -> FractionClaim:
+def prove_layer(
+    channel: ProverChannel, tree: FractionTree, claim: FractionClaim, layer: int, name: str = "gkr"
+) -> FractionClaim:
     """One layer: rounds from the highest variable down, then the four values that end them."""
-    combination = channel.challenge(f"gkr.{layer}.lambda")
+    combination = channel.challenge(f"{name}.{layer}.lambda")
     prover = tree.layer(layer, [x.c for x in claim.point], combination.c)
     rho: list[Ext] = []
     for variable in reversed(range(layer - 1)):
         channel.send(Tag.GKR_ROUND, [Ext(value) for value in prover.round()])
-        rho.insert(0, channel.challenge(f"gkr.{layer}.rho.{variable}"))
+        rho.insert(0, channel.challenge(f"{name}.{layer}.rho.{variable}"))
         prover.bind(rho[0].c)
     claims = [Ext(value) for value in prover.claims()]
     channel.send(Tag.GKR_CLAIMS, claims)
-    return _merge(claims, rho, channel.challenge(f"gkr.{layer}.mu"))
+    return _merge(claims, rho, channel.challenge(f"{name}.{layer}.mu"))
 
 
-def verify_root(channel: VerifierChannel) -> FractionClaim:
+def verify_root(channel: VerifierChannel, name: str = "gkr") -> FractionClaim:
     """Reads the root fraction."""
-    numerator, denominator = channel.receive(Tag.GKR_ROOT, 2, "gkr.root")
+    numerator, denominator = channel.receive(Tag.GKR_ROOT, 2, f"{name}.root")
     return FractionClaim((), numerator, denominator)
 
 
-def verify_layers(channel: VerifierChannel, claim: FractionClaim, log_leaves: int) -> FractionClaim:
+def verify_layers(channel: VerifierChannel, claim: FractionClaim, log_leaves: int, name: str = "gkr") -> FractionClaim:
     """Mirror of `prove_layers`; raises LayerError."""
     for layer in range(1, log_leaves + 1):
-        claim = verify_layer(channel, claim, layer)
+        claim = verify_layer(channel, claim, layer, name)
     return claim
 
 
-def verify_layer(channel: VerifierChannel, claim: FractionClaim, layer: int) -> FractionClaim:
+def verify_layer(channel: VerifierChannel, claim: FractionClaim, layer: int, name: str = "gkr") -> FractionClaim:
     """Mirror of `prove_layer`."""
     # Without lambda a prover could trade errors of the numerator against errors of the denominator.
-    combination = channel.challenge(f"gkr.{layer}.lambda")
+    combination = channel.challenge(f"{name}.{layer}.lambda")
     current = claim.numerator + combination * claim.denominator
     rho: list[Ext] = []
     for variable in reversed(range(layer - 1)):
-        message = channel.receive(Tag.GKR_ROUND, 2, f"gkr.{layer}.round.{variable}")
-        rho.insert(0, channel.challenge(f"gkr.{layer}.rho.{variable}"))
+        message = channel.receive(Tag.GKR_ROUND, 2, f"{name}.{layer}.round.{variable}")
+        rho.insert(0, channel.challenge(f"{name}.{layer}.rho.{variable}"))
         current = next_weighted_claim(current, claim.point[variable], message, rho[0])
-    claims = channel.receive(Tag.GKR_CLAIMS, 4, f"gkr.{layer}.claims")
+    claims = channel.receive(Tag.GKR_CLAIMS, 4, f"{name}.{layer}.claims")
     check_layer(layer, current, combination, claims)
-    return _merge(claims, rho, channel.challenge(f"gkr.{layer}.mu"))
+    return _merge(claims, rho, channel.challenge(f"{name}.{layer}.mu"))
 
 
 def check_layer(layer: int, current: Ext, combination: Ext, claims: LayerClaims) -> None:

@@ -12,8 +12,11 @@ from zk.field import Ext, P, one, zero
 LOG_HEIGHT_MIN = {"BYTE_X": 8, "BYTE_Y": 16, "BYTE_AND": 16, "POW2_16": 4, "POW2_16_COMPLEMENT": 4, "BIT4": 5}
 
 
-def virtual_column(kind: str, log_height: int) -> NDArray[np.uint32]:
-    """The 2^log_height entries of a virtual column; raises ValueError for an unknown kind or too small a height."""
+def virtual_column(kind: str, log_height: int, shard: int = 0) -> NDArray[np.uint32]:
+    """The 2^log_height entries of a virtual column; raises ValueError for an unknown kind or too small a height.
+
+    `shard` is the number of the shard that the proof is about (section 15), the value of the constant column SHARD.
+    """
     check_kind(kind, log_height)
     index = np.arange(1 << log_height, dtype=np.uint32)
     if kind == "IDX":
@@ -30,10 +33,10 @@ def virtual_column(kind: str, log_height: int) -> NDArray[np.uint32]:
         return np.uint32(1) << (np.uint32(16) - (index & np.uint32(15)))
     if kind == "BIT4":
         return index >> np.uint32(4) & np.uint32(1)
-    return np.ones_like(index)
+    return np.full_like(index, shard if kind == "SHARD" else 1)
 
 
-def evaluate_virtual(kind: str, point: Sequence[Ext]) -> Ext:
+def evaluate_virtual(kind: str, point: Sequence[Ext], shard: int = 0) -> Ext:
     """The multilinear extension of a virtual column of height 2^len(point)."""
     check_kind(kind, len(point))
     if kind == "IDX":
@@ -50,12 +53,12 @@ def evaluate_virtual(kind: str, point: Sequence[Ext]) -> Ext:
         return _power_of_two(point, pow(2, -1, P)) * (1 << 16)
     if kind == "BIT4":
         return point[4]
-    return one()
+    return Ext.of(shard) if kind == "SHARD" else one()
 
 
 def check_kind(kind: str, log_height: int) -> None:
     """Demands a known kind on a table high enough for its bits."""
-    if kind not in (*LOG_HEIGHT_MIN, "IDX", "ONE"):
+    if kind not in (*LOG_HEIGHT_MIN, "IDX", "ONE", "SHARD"):
         raise ValueError(f"virtual column: unknown kind {kind!r}")
     if log_height < LOG_HEIGHT_MIN.get(kind, 0):
         raise ValueError(

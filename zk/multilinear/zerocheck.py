@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gpu.device import ZerocheckProver
@@ -12,6 +12,7 @@ from zk.errors import ZerocheckError
 from zk.field import Ext, one, zero
 from zk.field.extension import powers
 from zk.multilinear.gkr import FractionClaim
+from zk.multilinear.linear import LinearClaim, LinearProver
 from zk.multilinear.polynomial import eq_index, next_weighted_claim
 from zk.transcript import Tag
 
@@ -57,7 +58,7 @@ def segment_weights(segments: Sequence[Segment], point: Sequence[Ext]) -> list[E
 
 
 def chip_weights(
-    programs: dict[int, ChipProgram], segments: Sequence[Segment], weights: Sequence[Ext], combination: Ext
+    programs: Mapping[int, ChipProgram], segments: Sequence[Segment], weights: Sequence[Ext], combination: Ext
 ) -> dict[int, ChipWeights]:
     """Weights per chip. `programs`: present chips by number in key order; constraint k overall weighs lambda^(2+k)."""
     by_interaction = {(s.chip, s.interaction): w for s, w in zip(segments, weights, strict=True)}
@@ -79,24 +80,39 @@ def zerocheck_claim(claim: FractionClaim, weights: Sequence[Ext], combination: E
     return claim.numerator + combination * (claim.denominator - 1 + used)
 
 
-def prove_zerocheck(channel: ProverChannel, prover: ZerocheckProver, variables: int) -> list[Ext]:
-    """Rounds from the highest variable down; returns the point r."""
+def prove_zerocheck(
+    channel: ProverChannel, prover: ZerocheckProver, variables: int, linear: Sequence[LinearProver] = ()
+) -> list[Ext]:
+    """Rounds from the highest variable down; returns the point r. `linear` claims join at their highest variable."""
     point: list[Ext] = []
     for variable in reversed(range(variables)):
         channel.send(Tag.ZEROCHECK_ROUND, [Ext(value) for value in prover.round()])
+        active = [claim for claim in linear if variable < claim.variables]
+        for claim in active:
+            channel.send(Tag.LINEAR_ROUND, [claim.round()])
         point.insert(0, channel.challenge(f"zerocheck.r.{variable}"))
         prover.bind(point[0].c)
+        for claim in active:
+            claim.bind(point[0])
     return point
 
 
-def verify_zerocheck(channel: VerifierChannel, claim: Ext, coordinates: Sequence[Ext]) -> tuple[list[Ext], Ext]:
-    """Mirror of `prove_zerocheck`; returns the point and the value that the column evaluations must give there."""
+def verify_zerocheck(
+    channel: VerifierChannel, claim: Ext, coordinates: Sequence[Ext], linear: Sequence[LinearClaim] = ()
+) -> tuple[list[Ext], Ext, list[Ext]]:
+    """Mirror of `prove_zerocheck`; returns the point, the value that the column evaluations must give there, and those of the linear
+    claims."""
     point: list[Ext] = []
+    ends = [side.value for side in linear]
     for variable in reversed(range(len(coordinates))):
         message = channel.receive(Tag.ZEROCHECK_ROUND, 3, f"zerocheck.round.{variable}")
+        active = [number for number, side in enumerate(linear) if variable < len(side.point)]
+        slopes = [channel.receive(Tag.LINEAR_ROUND, 1, f"linear.{number}.round.{variable}") for number in active]
         point.insert(0, channel.challenge(f"zerocheck.r.{variable}"))
         claim = next_weighted_claim(claim, coordinates[variable], message, point[0])
-    return point, claim
+        for number, slope in zip(active, slopes, strict=True):
+            ends[number] = next_weighted_claim(ends[number], linear[number].point[variable], slope, point[0])
+    return point, claim, ends
 
 
 def evaluate_chip(

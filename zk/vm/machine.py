@@ -13,8 +13,9 @@ from zk.air.chip import Bus, Chip, Machine, PublicTerm
 from zk.air.expression import P
 from zk.air.rules import check_chips
 from zk.chips.add import build_add, build_addi
+from zk.chips.boundary import build_boundary
 from zk.chips.branch import build_beq, build_blt
-from zk.chips.buses import ACC, CORE_BUSES, HALT, ORD, OUT, PATH, STATE
+from zk.chips.buses import ACC, CORE_BUSES, GLOBAL, HALT, ORD, OUT, PATH, STATE
 from zk.chips.compare import build_cmp
 from zk.chips.divide import build_div
 from zk.chips.ecall import build_ecall
@@ -93,11 +94,11 @@ def rv32im_machine(
     Heights of ROM and IMG follow from the program. `twins` adds a second, optional instance of each chip that gets tall, so that
     its rows need not fill one power of two. Raises SetupError where the program breaks a rule of section 14.
     """
-    chosen = _ordered(coprocessors)
+    chosen = ordered_coprocessors(coprocessors)
     rom = preprocess_rom(program.rom)
     image = preprocess_img(image_columns(program.image_addresses, program.image_values), program.zero_base)
-    _check_entry(program)
-    chips, buses = _checked_chips(chosen, rom.shape[1], image.shape[1], twins)
+    check_entry(program)
+    chips, buses = checked_chips(chosen, rom.shape[1], image.shape[1], twins)
     machine = Machine(
         name="rv32im",
         chips=chips,
@@ -132,7 +133,8 @@ def exit_code(values: Sequence[int]) -> int:
     return values[EXIT_LO] | values[EXIT_HI] << 16
 
 
-def _ordered(coprocessors: Iterable[str]) -> tuple[str, ...]:
+def ordered_coprocessors(coprocessors: Iterable[str]) -> tuple[str, ...]:
+    """The names in the order of the machine. Raises SetupError for unknown ones."""
     chosen = set(coprocessors)
     unknown = chosen - set(COPROCESSORS)
     if unknown:
@@ -141,15 +143,21 @@ def _ordered(coprocessors: Iterable[str]) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=64)
-def _checked_chips(
-    coprocessors: tuple[str, ...], rom_rows: int, image_rows: int, twins: bool
+def checked_chips(
+    coprocessors: tuple[str, ...], rom_rows: int, image_rows: int | None, twins: bool
 ) -> tuple[tuple[Chip, ...], tuple[Bus, ...]]:
-    """The chips and buses, after all rules of the generator. Shared between machines: nobody may change them."""
-    tables = (build_t16(), build_t5(), build_rom(rom_rows), build_img(image_rows), build_zero())
+    """The chips and buses, after all rules of the generator. Shared between machines: nobody may change them.
+
+    Without image rows those of a shard, whose memory comes and goes through BOUNDARY.
+    """
+    memory = (build_boundary(),) if image_rows is None else (build_img(image_rows), build_zero())
+    tables = (build_t16(), build_t5(), build_rom(rom_rows), *memory)
     delegated = (build() for name in coprocessors for build in COPROCESSORS[name])
     doubled = (_twin(build()) for build in _TALL_CHIPS) if twins else ()
     chips = (*(build() for build in _CPU_CHIPS), *tables, *delegated, *doubled)
     buses = (*CORE_BUSES, *(bus for name in coprocessors for bus in _COPROCESSOR_BUSES[name]))
+    if image_rows is None:
+        buses = (*buses, GLOBAL)
     check_chips(chips, buses)
     return chips, buses
 
@@ -165,7 +173,8 @@ def twin_name(name: str) -> str:
     return f"{name}_2"
 
 
-def _check_entry(program: GuestProgram) -> None:
+def check_entry(program: GuestProgram) -> None:
+    """Demands that the program starts at an instruction. Raises SetupError."""
     if not np.isin(program.entry, program.rom.pc):
         raise SetupError(f"entry {program.entry:#x} is no legal instruction")
 

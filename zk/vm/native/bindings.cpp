@@ -3,6 +3,7 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <memory>
@@ -70,6 +71,19 @@ void run(Executor& executor, const Words& hints, std::uint32_t cycle_limit, bool
     executor.run(words, {cycle_limit, record, calls});
 }
 
+void run_shard(Executor& executor, const Words& hints, std::uint32_t cycle_limit, std::uint64_t coprocessor_cells,
+               bool record, std::uint32_t calls) {
+    if (cycle_limit > recorded_cycles_max) throw std::invalid_argument("cycle limit too large");
+    const auto words = view(hints);
+    nb::gil_scoped_release release;
+    executor.run(words, {cycle_limit, record, calls, true, coprocessor_cells});
+}
+
+void resume(Executor& executor, const Words& registers, std::uint32_t committed) {
+    if (registers.shape(0) != register_count) throw std::invalid_argument("expected 33 registers");
+    executor.resume({view(registers), committed});
+}
+
 // (addresses, values, times) of the words that satisfy the condition of the caller: here all touched ones, ascending.
 nb::tuple touched(const Executor& executor) {
     std::vector<std::uint32_t> addresses = executor.memory().touched();
@@ -91,6 +105,17 @@ NB_MODULE(_executor, m) {
     m.doc() = "RV32IM executor that logs what trace generation needs.";
     nb::class_<Executor>(m, "Executor")
         .def("run", &run, nb::arg("hints"), nb::arg("cycle_limit"), nb::arg("record"), nb::arg("calls"))
+        .def("run_shard", &run_shard, nb::arg("hints"), nb::arg("cycle_limit"), nb::arg("coprocessor_cells"),
+             nb::arg("record"), nb::arg("calls"))
+        .def("resume", &resume, nb::arg("registers"), nb::arg("committed"))
+        .def("begin_shard", &Executor::begin_shard)
+        .def("coprocessor_rows",
+             [](const Executor& executor) {
+                 const auto& rows = executor.coprocessor_rows();
+                 return std::vector<std::uint64_t>(rows.begin(), rows.end());
+             })
+        .def_prop_ro("halted", &Executor::halted)
+        .def_prop_ro("committed", &Executor::committed)
         .def_prop_ro("fault", &Executor::fault)
         .def_prop_ro("pc", &Executor::pc)
         .def_prop_ro("cycles", &Executor::cycles)

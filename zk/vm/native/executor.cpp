@@ -1,6 +1,6 @@
 #include "executor.hpp"
 
-#include <limits>
+#include <algorithm>
 #include <stdexcept>
 
 namespace blindbook::vm {
@@ -123,8 +123,12 @@ void Executor::run(std::span<const std::uint32_t> hints, const Limits& limits) {
 
 template <bool record>
 void Executor::loop(std::span<const std::uint32_t>, const Limits& limits) {
+    cycles_end_ = limits.cycles;
     while (!halted_) {
-        if (cycles_ == limits.cycles) fail("no HALT within the limit of " + std::to_string(limits.cycles) + " cycles");
+        if (cycles_ == cycles_end_) {
+            if (limits.pause) return;
+            fail("no HALT within the limit of " + std::to_string(limits.cycles) + " cycles");
+        }
         const std::uint32_t offset = pc_ - text_base_;
         const std::uint32_t slot = offset / 4;
         if (offset % 4 != 0) fail("jump to a misaligned address");
@@ -135,7 +139,31 @@ void Executor::loop(std::span<const std::uint32_t>, const Limits& limits) {
         ++executions_[row];
         ++cycles_;
         if (!halted_) pc_ = next_pc_;
+        if (coprocessor_cells_ >= limits.coprocessor_cells) [[unlikely]]
+            cycles_end_ = cycles_;
     }
+}
+
+void Executor::resume(const ShardStart& start) {
+    for (std::size_t i = 0; i < register_count; ++i) registers_[i] = {start.registers[i], 0};
+    committed_ = start.committed;
+}
+
+void Executor::begin_shard() {
+    memory_.forget_times();
+    for (Cell& cell : registers_) cell.time = 0;
+    for (auto& rows : rows_) rows.clear();
+    std::fill(executions_.begin(), executions_.end(), 0);
+    coprocessor_rows_.fill(0);
+    coprocessor_cells_ = 0;
+    cycles_ = 0;
+}
+
+// Rows of a coprocessor chip; an instruction chip has a row for each execution of its instructions.
+void Executor::count(Family family, std::uint64_t rows) {
+    const auto index = static_cast<std::size_t>(family);
+    coprocessor_rows_[index] += rows;
+    coprocessor_cells_ += rows * coprocessor_columns(family);
 }
 
 Cell Executor::access_register(std::uint32_t number, std::uint32_t time) {
@@ -407,6 +435,7 @@ void Executor::call_p2(std::uint32_t clk, std::uint32_t pointer, std::uint32_t n
         }
         *cells[lane] = {value, 4 * clk + 2};
     }
+    count(Family::P2);
     if constexpr (record) log(Family::P2, row);
 }
 
@@ -447,6 +476,8 @@ void Executor::call_path(std::uint32_t clk, std::uint32_t pointer, std::uint32_t
         *cells[8 + i] = {current[i], 4 * clk + 2};
         head[36 + i] = current[i];
     }
+    count(Family::PathHead);
+    count(Family::Path, depth);
     if constexpr (record) log(Family::PathHead, head);
 }
 
@@ -490,6 +521,8 @@ void Executor::call_dot(std::uint32_t clk, std::uint32_t pointer_a, std::uint32_
     }
     head[6] = pointer_a;
     for (std::uint32_t j = 0; j < 5; ++j) slots[j]->value = head[17 + j] = accumulator[j];
+    count(Family::DotHead);
+    count(Family::Dot, length);
     if constexpr (record) log(Family::DotHead, head);
 }
 

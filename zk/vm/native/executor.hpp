@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,6 +31,14 @@ struct Limits {
     std::uint32_t cycles;
     bool record;          // keep the rows that trace generation needs
     std::uint32_t calls;  // bit n: coprocessor call n is part of the machine
+    bool pause = false;   // at the limit, stop without a fault: the end of a shard
+    std::uint64_t coprocessor_cells = std::numeric_limits<std::uint64_t>::max();  // pause after a call that reaches it
+};
+
+// State in which a shard starts, beside pc and memory.
+struct ShardStart {
+    std::span<const std::uint32_t> registers;  // [register_count]
+    std::uint32_t committed;                   // bit i: output word i was committed before
 };
 
 // Why an execution ended without HALT.
@@ -44,13 +53,26 @@ class Executor {
     Executor(const Executor&) = delete;
     Executor& operator=(const Executor&) = delete;
 
-    // Runs to HALT or to a fault. Call once.
+    // Runs to HALT, to a fault, or with `pause` to the limit. After a pause: begin_shard, then run again with the same
+    // hints.
     void run(std::span<const std::uint32_t> hints, const Limits& limits);
+
+    // Puts the executor into the state in which a shard starts; before the first run.
+    void resume(const ShardStart& start);
+
+    // Starts the next shard where the last one paused: times, counts and cycles begin anew.
+    void begin_shard();
 
     [[nodiscard]] const std::string& fault() const { return fault_; }
     [[nodiscard]] std::uint32_t pc() const { return pc_; }
     [[nodiscard]] std::uint32_t cycles() const { return cycles_; }
     [[nodiscard]] std::uint32_t exit_code() const { return exit_code_; }
+    [[nodiscard]] bool halted() const { return halted_; }
+    [[nodiscard]] std::uint32_t committed() const { return committed_; }
+    // Rows of coprocessor chips in this shard, by family.
+    [[nodiscard]] const std::array<std::uint64_t, family_shapes.size()>& coprocessor_rows() const {
+        return coprocessor_rows_;
+    }
     [[nodiscard]] std::size_t hints_read() const { return hints_read_; }
     [[nodiscard]] const std::array<std::uint32_t, output_count>& outputs() const { return outputs_; }
     [[nodiscard]] const std::vector<std::uint32_t>& executions() const { return executions_; }
@@ -82,6 +104,7 @@ class Executor {
     [[nodiscard]] std::uint32_t next_hint();
     void commit(std::uint32_t index, std::uint32_t word);
     void halt(std::uint32_t code);
+    void count(Family family, std::uint64_t rows = 1);
     void log(Family family, std::span<const std::uint32_t> row);
     void log(Family family, std::uint32_t row, std::uint32_t clk, Cell first, Cell second, Cell third);
 
@@ -101,6 +124,9 @@ class Executor {
     std::uint32_t pc_;
     std::uint32_t next_pc_ = 0;
     std::uint32_t cycles_ = 0;
+    std::uint32_t cycles_end_ = 0;  // where the run stops
+    std::uint64_t coprocessor_cells_ = 0;
+    std::array<std::uint64_t, family_shapes.size()> coprocessor_rows_{};
     std::uint32_t exit_code_ = 0;
     bool halted_ = false;
     std::string fault_;

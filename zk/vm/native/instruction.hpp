@@ -132,4 +132,22 @@ inline constexpr std::array<FamilyShape, 21> family_shapes = {{
     {"DOT", dot_width},
 }};
 
+// About how many cells a row of a coprocessor chip adds to a proof; only where a shard ends depends on it.
+constexpr std::uint64_t coprocessor_columns(Family family) {
+    switch (family) {
+        case Family::P2:
+            return 280;
+        case Family::PathHead:
+            return 101;
+        case Family::Path:
+            return 177;
+        case Family::DotHead:
+            return 53;
+        case Family::Dot:
+            return 66;
+        default:
+            return 0;
+    }
+}
+
 }  // namespace blindbook::vm

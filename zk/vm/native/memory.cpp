@@ -20,6 +20,12 @@ Memory::Page Memory::make_page(std::uint32_t address) const {
     return page;
 }
 
+void Memory::forget_times() {
+    for (const std::uint32_t address : touched_)
+        pages_[address >> page_bits][(address & (page_bytes - 1)) >> 2].time = 0;
+    touched_.clear();
+}
+
 Cell Memory::peek(std::uint32_t address) const {
     const auto& page = pages_[address >> page_bits];
     return page ? page[(address & (page_bytes - 1)) >> 2] : Cell{0, address < zero_base_ ? unmapped : 0};

@@ -38,6 +38,9 @@ class Memory {
         return &cell;
     }
 
+    // Makes every word as if never accessed; values stay.
+    void forget_times();
+
     // Addresses of all words that were accessed, in order of first access.
     [[nodiscard]] const std::vector<std::uint32_t>& touched() const { return touched_; }
 

@@ -1,0 +1,1 @@
+"""Runs of several shards: split, proven shard by shard, verified as one (proof system, section 15)."""
