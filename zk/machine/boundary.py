@@ -121,7 +121,7 @@ def record_value(shape: Shape, point: RecordPoint, traces: Mapping[int, U32]) ->
 
 def _record_tables(shape: Shape, point: RecordPoint, traces: Mapping[int, U32]) -> list[U64]:
     coefficients = record_coefficients(shape, point.zeta)
-    return [affine_table(traces[c].astype(np.uint64), mine, zero()) for c, mine in coefficients.items()]
+    return [affine_table(traces[c][: len(mine)].astype(np.uint64), mine, zero()) for c, mine in coefficients.items()]
 
 
 class BoundaryClaims:

@@ -94,6 +94,8 @@ def setup(
     parameter_set_name: ParameterSetName,
     device: Device | None = None,
     log_rows_max: int | None = None,
+    *,
+    preprocessed_roots: Mapping[int, bytes] | None = None,
 ) -> tuple[ProvingKey, VerifyingKey]:
     """Builds both keys.
 
@@ -111,7 +113,8 @@ def setup(
     admissible = _admissible(chips, parameters, log_rows_min, log_rows_max)
     key = VerifyingKey(machine, configuration(config), parameters, chips, log_rows_min, admissible, {})
     if columns:
-        key = replace(key, preprocessed_roots=_preprocessed_roots(device or default_device(), key, columns))
+        roots = preprocessed_roots or _preprocessed_roots(device or default_device(), key, columns)
+        key = replace(key, preprocessed_roots=roots)
     key = replace(key, digest=key.configuration.hasher.byte_string(canonical_bytes(key)))
     report = key.security()
     if not report.is_sound:

@@ -98,7 +98,10 @@ def memory_machine(program: GuestProgram) -> tuple[Machine, dict[str, U32]]:
         public_value_count=MEMORY_VALUE_COUNT,
         public_terms=lambda values: _memory_terms(values, program.zero_base),
         check_public_values=_check_memory_values,
-        parameters=(("zero_base", program.zero_base.to_bytes(4, "big")),),
+        parameters=(
+            ("pc_start", program.entry.to_bytes(4, "big")),
+            ("zero_base", program.zero_base.to_bytes(4, "big")),
+        ),
     )
     return machine, {"GIMG": image}
 

@@ -78,16 +78,33 @@ def execute(
     limit = RECORDED_CYCLES_MAX if record else CYCLES_MAX
     if not 0 < max_cycles <= limit:
         raise ValueError(f"max_cycles: expected 1..{limit}, found {max_cycles}")
-    calls = sum(1 << CALL_NUMBERS[name] for name in set(coprocessors))
-    machine = _executor.make_executor(
+    machine = new_executor(program)
+    machine.run(words, max_cycles, record, call_mask(coprocessors))
+    return finished(program, machine, record=record)
+
+
+def new_executor(
+    program: GuestProgram, memory: tuple[U32, U32] | None = None, entry: int | None = None
+) -> _executor.Executor:
+    """An executor at the start of the program, or at `entry` with these words (addresses, values) in the place of the image."""
+    addresses, values = (program.image_addresses, program.image_values) if memory is None else memory
+    return _executor.make_executor(
         np.ascontiguousarray(program.rom.columns()),
-        program.image_addresses,
-        program.image_values,
+        np.ascontiguousarray(addresses),
+        np.ascontiguousarray(values),
         program.zero_base,
-        program.entry,
+        program.entry if entry is None else entry,
         CONSTANTS.flat(),
     )
-    machine.run(words, max_cycles, record, calls)
+
+
+def call_mask(coprocessors: Iterable[str]) -> int:
+    """Bit n for call number n."""
+    return sum(1 << CALL_NUMBERS[name] for name in set(coprocessors))
+
+
+def finished(program: GuestProgram, machine: _executor.Executor, *, record: bool) -> Execution:
+    """What an executor did that stopped at HALT or at the end of its shard. Raises ExecutionError after a fault."""
     if machine.fault:
         raise ExecutionError(
             machine.fault, pc=machine.pc, symbol=program.symbol_at(machine.pc), cycle=machine.cycles + 1

@@ -36,13 +36,24 @@ class _Lookup:
     second: AffineForm | None
 
 
-def count_lookups(chips: Sequence[Chip], traces: Mapping[str, U32], rows: Mapping[str, int]) -> LookupCounts:
-    """Counts over the first `rows` rows of every consumer. Raises TraceError for an operand outside of its table."""
+def count_lookups(
+    chips: Sequence[Chip],
+    traces: Mapping[str, U32],
+    rows: Mapping[str, int],
+    further: Mapping[str, U32] | None = None,
+) -> LookupCounts:
+    """Counts over the first `rows` rows of every consumer. Raises TraceError for an operand outside of its table.
+
+    `further`: preprocessed and virtual columns (columns, 2^h) of the chips whose lookups contain them.
+    """
     counts = LookupCounts()
     for chip in chips:
         count = rows.get(chip.name, 0)
         if count:
-            _count_chip(chip, traces[chip.name][:, :count], counts)
+            columns = traces[chip.name][:, :count]
+            if further and chip.name in further:
+                columns = np.concatenate([columns, further[chip.name][:, :count]])
+            _count_chip(chip, columns, counts)
     return counts
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,25 +85,32 @@ def fit_traces(key: VerifyingKey, traces: dict[str, U32]) -> dict[str, U32]:
     chip by padding rows, which are neutral, leads to the next admitted shape; the chip that adds the fewest cells is taken. The
     traces come back unchanged where they fit, and where nothing helps (the prover then names the size).
     """
-    if _is_admitted(key, traces):
-        return traces
-    growable = [
-        chip.program.name
-        for chip in key.chips
-        if (columns := traces.get(chip.program.name)) is not None
-        and columns.shape[1] < 1 << chip.log_height_max
-        and chip.program.name not in WITH_SBOXES
-    ]
-    for name in sorted(growable, key=lambda name: traces[name].size):
-        taller = {**traces, name: np.concatenate([traces[name], np.zeros_like(traces[name])], axis=1)}
-        if _is_admitted(key, taller):
-            return taller
-    return traces
-
-
-def _is_admitted(key: VerifyingKey, traces: dict[str, U32]) -> bool:
     names = [chip.program.name for chip in key.chips]
     heights = [traces[name].shape[1].bit_length() - 1 if name in traces else None for name in names]
+    fitted = dict(traces)
+    for name, height in zip(names, fit_heights(key, heights), strict=True):
+        if height is not None and traces[name].shape[1] < 1 << height:
+            fitted[name] = np.concatenate([traces[name], np.zeros_like(traces[name])], axis=1)
+    return fitted
+
+
+def fit_heights(key: VerifyingKey, heights: Sequence[int | None]) -> list[int | None]:
+    """The log2 heights that `fit_traces` gives to traces of these heights, by chip number."""
+    if _is_admitted(key, heights):
+        return list(heights)
+    growable = [
+        (chip.program.main_count << height, number)
+        for number, (chip, height) in enumerate(zip(key.chips, heights, strict=True))
+        if height is not None and height < chip.log_height_max and chip.program.name not in WITH_SBOXES
+    ]
+    for _, number in sorted(growable):
+        taller = [None if h is None else h + (c == number) for c, h in enumerate(heights)]
+        if _is_admitted(key, taller):
+            return taller
+    return list(heights)
+
+
+def _is_admitted(key: VerifyingKey, heights: Sequence[int | None]) -> bool:
     shape = derive_shape(key.chips, heights, key.log_rows_min)
     return (shape.log_rows, shape.log_width) in key.admissible
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,38 +63,50 @@ def generate_traces(machine: Machine, execution: Execution) -> tuple[dict[str, U
 
     Takes the rows out of `execution`. Raises TraceError where the run does not fit the machine.
     """
-    if not execution.rows:
-        raise TraceError("the execution was not recorded")
-    traces: dict[str, U32] = {}
-    counts: dict[str, int] = {}
     chips = {chip.name: chip for chip in machine.chips}
+    traces, counts = instruction_traces(machine, execution)
     zero_words, zero_trace = _zero(execution)
-    for chip in machine.chips:
-        if chip.name in _CPU or chip.name in _COPROCESSORS or chip.name == "ECALL":
-            rows = execution.rows.pop(chip.name)
-            trace, count = _fill(chip.name, rows, execution) if rows.shape[1] else ({}, 0)
-        elif chip.name == "ZERO":
-            trace, count = zero_trace, len(zero_words)
-        else:
-            continue
-        if not count:
-            continue
-        first = split_rows(count) if twin_name(chip.name) in chips else count
-        traces[chip.name] = _pad(chip, _part(trace, 0, first), first)
-        counts[chip.name] = first
-        if first < count:
-            twin = chips[twin_name(chip.name)]
-            traces[twin.name] = _pad(twin, _part(trace, first, count), count - first)
-            counts[twin.name] = count - first
-    left = [name for name, rows in execution.rows.items() if rows.shape[1]]
-    if left:
-        raise TraceError(f"the machine has no chip for calls of {left}")
-    _add_tables(machine, execution, traces, counts)
+    if len(zero_words):
+        traces["ZERO"], counts["ZERO"] = pad_trace(chips["ZERO"], zero_trace, len(zero_words)), len(zero_words)
+    image = _image(execution)
+    traces["IMG"] = pad_trace(chips["IMG"], image, len(image["ts"]))
+    add_lookup_tables(machine, execution, traces, counts)
     mem_top = int(zero_words[-1]) if len(zero_words) else execution.program.zero_base - 4
     values = public_values(
         execution.program.entry, execution.cycles + 1, execution.exit_code, mem_top, execution.outputs.tolist()
     )
     return {chip.name: traces[chip.name] for chip in machine.chips if chip.name in traces}, values
+
+
+def instruction_traces(machine: Machine, execution: Execution) -> tuple[dict[str, U32], dict[str, int]]:
+    """Padded columns and counts of real rows of the instruction and coprocessor chips that have any.
+
+    Takes the rows out of `execution`. Raises TraceError where it was not recorded or the machine lacks a chip.
+    """
+    if not execution.rows:
+        raise TraceError("the execution was not recorded")
+    traces: dict[str, U32] = {}
+    counts: dict[str, int] = {}
+    chips = {chip.name: chip for chip in machine.chips}
+    for name in [chip.name for chip in machine.chips if chip.name in execution.rows]:
+        rows = execution.rows.pop(name)
+        trace = _fill(name, rows, execution) if rows.shape[1] else {}
+        start = 0
+        for instance, count in instance_rows(name, rows.shape[1], chips).items():
+            traces[instance] = pad_trace(chips[instance], _part(trace, start, start + count), count)
+            counts[instance] = count
+            start += count
+    left = [name for name, rows in execution.rows.items() if rows.shape[1]]
+    if left:
+        raise TraceError(f"the machine has no chip for calls of {left}")
+    return traces, counts
+
+
+def instance_rows(name: str, rows: int, chips: Container[str]) -> dict[str, int]:
+    """How the rows of a chip are split on its instances; empty instances are left out. `chips`: names in the machine."""
+    first = split_rows(rows) if twin_name(name) in chips else rows
+    split = {name: first, twin_name(name): rows - first}
+    return {instance: count for instance, count in split.items() if count}
 
 
 def split_rows(rows: int) -> int:
@@ -109,15 +121,15 @@ def _part(trace: Trace, start: int, end: int) -> Trace:
     return {name: column[start:end] for name, column in trace.items()}
 
 
-def _fill(name: str, rows: U32, execution: Execution) -> tuple[Trace, int]:
+def _fill(name: str, rows: U32, execution: Execution) -> Trace:
     if name in _CPU:
-        return _CPU[name](CpuRows.decode(rows, execution.program.rom)), rows.shape[1]
+        return _CPU[name](CpuRows.decode(rows, execution.program.rom))
     if name == "ECALL":
-        return fill_ecall(rows, execution.program.rom), rows.shape[1]
-    return _COPROCESSORS[name](rows), rows.shape[1]
+        return fill_ecall(rows, execution.program.rom)
+    return _COPROCESSORS[name](rows)
 
 
-def _pad(chip: Chip, trace: Trace, rows: int) -> U32:
+def pad_trace(chip: Chip, trace: Trace, rows: int) -> U32:
     """Columns in declaration order; padding rows are zero except for columns that are defined by others."""
     height = max(chip.height_log_min, log_height(rows))
     if height > chip.height_log_max:
@@ -155,11 +167,17 @@ def _image(execution: Execution) -> Trace:
     return fill_img(np.concatenate([last_values, registers[:, 0]]), np.concatenate([last_times, registers[:, 1]]))
 
 
-def _add_tables(machine: Machine, execution: Execution, traces: dict[str, U32], counts: dict[str, int]) -> None:
+def add_lookup_tables(
+    machine: Machine,
+    execution: Execution,
+    traces: dict[str, U32],
+    counts: Mapping[str, int],
+    further: Mapping[str, U32] | None = None,
+) -> None:
+    """Adds the columns of ROM, T16 and T5. `counts`: real rows of the chips that look something up; `further`: their columns that are
+    not in the traces."""
     chips = {chip.name: chip for chip in machine.chips}
-    image = _image(execution)
-    traces["IMG"] = _pad(chips["IMG"], image, len(image["ts"]))
-    traces["ROM"] = _pad(chips["ROM"], {"m": execution.executions.astype(np.int64)}, len(execution.executions))
-    totals = count_lookups(machine.chips, traces, counts)
+    traces["ROM"] = pad_trace(chips["ROM"], {"m": execution.executions.astype(np.int64)}, len(execution.executions))
+    totals = count_lookups(machine.chips, traces, counts, further)
     traces["T16"] = np.stack([totals.limbs, totals.bytes, totals.ands]).astype(np.uint32)
     traces["T5"] = totals.shifts[None].astype(np.uint32)
