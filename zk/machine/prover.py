@@ -180,14 +180,18 @@ class Prover:
 
     def prove_global_buses(self, buses: BusChallenges) -> FractionClaim:
         """The same for the global fractions of a shard (section 15), whose sum balances with those of the other shards."""
+        tree = self.global_fraction_tree(buses)
+        claim = prove_root(self.channel, tree)
+        return prove_layers(self.channel, tree, claim, self.shape.log_global_leaves, lambda done: None, "global")
+
+    def global_fraction_tree(self, buses: BusChallenges) -> FractionTree:
+        """The tree over the global interactions of the boundary chips."""
         chips = []
         for number in self.shape.order:
             program = self.key.chips[number].global_program
             if program is not None:
                 chips.append(replace(self._chip_columns(number), chip=self.device.load(program)))
-        tree = self.device.fraction_tree(chips, buses.alpha.c, buses.beta.c, self.shape.log_global_leaves)
-        claim = prove_root(self.channel, tree)
-        return prove_layers(self.channel, tree, claim, self.shape.log_global_leaves, lambda done: None, "global")
+        return self.device.fraction_tree(chips, buses.alpha.c, buses.beta.c, self.shape.log_global_leaves)
 
     def prove_rows(self, claim: FractionClaim, buses: BusChallenges, shared: FractionClaim | None) -> list[Ext]:
         """Steps 7 and 8: the zerocheck, then all column evaluations at its point."""
