@@ -29,6 +29,18 @@ class ProtocolCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class BoundaryCounts:
+    """What the errors of the cross-shard argument depend on: shards of the run, height and number of boundary columns, global leaves of
+    one proof (log2) and of all together."""
+
+    shards: int
+    log_height_max: int
+    columns: int
+    log_global_leaves: int
+    global_leaves_max: int
+
+
+@dataclass(frozen=True, slots=True)
 class SoundnessReport:
     """Bits of every term by name, of each query and fold term, and of the sum of all errors."""
 
@@ -74,6 +86,29 @@ def judge(row: WhirParameters, counts: ProtocolCounts) -> SoundnessReport:
             out_of_domain=_all_bits(samples),
             total=_bits(sum(everything, Decimal(0))),
         )
+
+
+def judge_boundary(row: WhirParameters, counts: BoundaryCounts) -> dict[str, float]:
+    """What the boundary adds to the errors of single proofs (section 15), in bits, with this row for every record.
+
+    "records": two vectors of the list around the boundary columns of some shard agree at the point of its record. "global": a false
+    sum of the global fractions, given all records. "tree" and "claims": the global tree and the linear claims of one shard.
+
+    A run is accepted only if all its proofs are. Where its statement is false, some proof is false or one of the first two errors
+    occurred, and a cheater gains nothing from a second false proof; so the errors of single proofs do not add up over the shards.
+    """
+    with localcontext() as context:
+        context.prec = DIGITS
+        field = Decimal(P) ** 5
+        code = _Code(row.log_inv_rates[0], row.johnson[0])
+        layers = counts.log_global_leaves
+        errors = {
+            "records": counts.shards * code.list_size**2 * (counts.log_height_max + counts.columns) / 2 / field,
+            "global": Decimal(2 * counts.global_leaves_max) * MESSAGE_DEGREE / field,
+            "tree": Decimal(layers * layers + layers) / field,
+            "claims": Decimal(2 * counts.log_height_max + 2) / field,
+        }
+        return {name: _bits(error) for name, error in errors.items()}
 
 
 class _Code:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import log2
 
 from gpu.device import Device
 from zk.air.chip import Machine
 from zk.configuration import ConfigName
+from zk.errors import SetupError
+from zk.machine.boundary import GLOBAL_LEAVES_MAX, SHARD_NUMBER_MAX
 from zk.machine.keys import ProvingKey, VerifyingKey, setup
-from zk.machine.params import ParameterSetName
+from zk.machine.params import SECURITY_BITS, ParameterSetName
+from zk.machine.soundness import BoundaryCounts, judge_boundary
 from zk.shards.machine import memory_machine, shard_machine
 from zk.vm.elf import GuestProgram
 from zk.vm.keys import BATCH_COPROCESSORS, LOG_ROWS_MAX, PARAMETER_SETS, TWINS
@@ -36,6 +40,27 @@ class RunKey:
     def digest(self) -> bytes:
         """One digest for both keys; that of the memory covers the entry."""
         return self.memory.configuration.hasher.byte_string(self.memory.digest + self.shard.digest)
+
+    def security_bits(self) -> float:
+        """Bits of the sum of all errors of a run of any number of shards, over the weakest admissible shapes.
+
+        The weaker of the two keys, as a run is accepted only if all its proofs are; and the errors of the boundary.
+        """
+        worst = 0.0
+        for key in (self.memory, self.shard):
+            chips = [chip for chip in key.chips if chip.boundary]
+            heights = max(chip.log_height_max for chip in chips)
+            counts = BoundaryCounts(
+                shards=SHARD_NUMBER_MAX + 1,
+                log_height_max=heights,
+                columns=sum(chip.program.main_count for chip in chips),
+                log_global_leaves=heights + 3,
+                global_leaves_max=GLOBAL_LEAVES_MAX,
+            )
+            added = [judge_boundary(key.parameters.rows[r + w, w], counts) for r, w in key.admissible]
+            boundary = max(sum(2.0**-bits for bits in terms.values()) for terms in added)
+            worst = max(worst, 2.0**-key.security_bits + boundary)
+        return -log2(worst)
 
     def of(self, number: int) -> VerifyingKey:
         """The key of proof `number` of a run."""
@@ -87,4 +112,8 @@ def shard_keys(
         MachineKeys(machine, *setup(machine, preprocessed, config, parameters, device, rows, preprocessed_roots=mine))
         for (machine, preprocessed), mine in zip(machines, known, strict=True)
     )
-    return ShardKeys(program, tuple(coprocessors), shard, memory, log_rows_max)
+    keys = ShardKeys(program, tuple(coprocessors), shard, memory, log_rows_max)
+    bits = keys.verifying.security_bits()
+    if bits < SECURITY_BITS:
+        raise SetupError(f"runs of several shards: expected at least {SECURITY_BITS} bits, found {bits:.1f}")
+    return keys
