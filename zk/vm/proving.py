@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu.device import Device
-from zk.errors import VerificationError
+from zk.errors import ShapeError, VerificationError
 from zk.machine.keys import VerifyingKey
 from zk.machine.prover import ProofStatistics, Prover
 from zk.machine.shape import derive_shape
-from zk.machine.verifier import verify
+from zk.machine.verifier import check_shape, verify
 from zk.vm.executor import RECORDED_CYCLES_MAX, execute
 from zk.vm.keys import GuestKeys
 from zk.vm.machine import CLK_END, exit_code, output_words
@@ -81,31 +81,40 @@ def prove_guest(
 def fit_traces(key: VerifyingKey, traces: dict[str, U32]) -> dict[str, U32]:
     """Traces of a shape that the key admits.
 
-    Just below a power of two of cells the preprocessed columns can need one fold variable too many. Doubling the height of one
-    chip by padding rows, which are neutral, leads to the next admitted shape; the chip that adds the fewest cells is taken. The
-    traces come back unchanged where they fit, and where nothing helps (the prover then names the size).
+    Just below a power of two of cells, and for long programs that run briefly, the preprocessed columns can need fold variables
+    that the key does not have. A chip made taller by padding rows, which are neutral, leads to an admitted shape; the chip and
+    height that add the fewest cells are taken. The traces come back unchanged where they fit, and where nothing helps (the
+    prover then names the size).
     """
-    if _is_admitted(key, traces):
+    heights = {name: columns.shape[1].bit_length() - 1 for name, columns in traces.items()}
+    if _is_admitted(key, heights):
         return traces
-    growable = [
-        chip.program.name
-        for chip in key.chips
-        if (columns := traces.get(chip.program.name)) is not None
-        and columns.shape[1] < 1 << chip.log_height_max
-        and chip.program.name not in WITH_SBOXES
-    ]
-    for name in sorted(growable, key=lambda name: traces[name].size):
-        taller = {**traces, name: np.concatenate([traces[name], np.zeros_like(traces[name])], axis=1)}
-        if _is_admitted(key, taller):
-            return taller
+    for name, height in _taller(key, traces):
+        if _is_admitted(key, {**heights, name: height}):
+            columns = traces[name]
+            padding = np.zeros((len(columns), (1 << height) - columns.shape[1]), np.uint32)
+            return {**traces, name: np.concatenate([columns, padding], axis=1)}
     return traces
 
 
-def _is_admitted(key: VerifyingKey, traces: dict[str, U32]) -> bool:
-    names = [chip.program.name for chip in key.chips]
-    heights = [traces[name].shape[1].bit_length() - 1 if name in traces else None for name in names]
-    shape = derive_shape(key.chips, heights, key.log_rows_min)
-    return (shape.log_rows, shape.log_width) in key.admissible
+def _taller(key: VerifyingKey, traces: dict[str, U32]) -> list[tuple[str, int]]:
+    """Chips whose padding rows are zero with every height above their own, by the cells that this adds."""
+    choices = [
+        (len(columns) * ((1 << height) - columns.shape[1]), chip.program.name, height)
+        for chip in key.chips
+        if (columns := traces.get(chip.program.name)) is not None and chip.program.name not in WITH_SBOXES
+        for height in range(columns.shape[1].bit_length(), chip.log_height_max + 1)
+    ]
+    return [(name, height) for _, name, height in sorted(choices)]
+
+
+def _is_admitted(key: VerifyingKey, heights: dict[str, int]) -> bool:
+    shape = derive_shape(key.chips, [heights.get(chip.program.name) for chip in key.chips], key.log_rows_min)
+    try:
+        check_shape(key, shape)
+    except ShapeError:
+        return False
+    return True
 
 
 def verify_guest(key: VerifyingKey, proof: bytes, *, allow_failure: bool = False) -> GuestResult:
