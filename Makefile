@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 NPM ?= npm
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup demo test check format bench fuzz soak native clean help
+.PHONY: setup demo test check format bench conformance fuzz soak native clean help
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
@@ -54,6 +54,10 @@ bench: setup  ## rates with their bounds: kernels, matching core, prover
 	$(BIN)/python -m gpu.bench
 	$(BIN)/python -m matching.bench
 	$(BIN)/python -m zk.bench
+
+conformance: setup  ## every ELF of SUITE=folder through executor and prover, compared with NAME.reference_output
+	@test -n "$(SUITE)" || { echo "conformance: give the folder: make conformance SUITE=folder (docs/conformance.md)" >&2; exit 2; }
+	$(BIN)/blindbook zkvm conformance "$(SUITE)" $(CONFORMANCE_FLAGS)
 
 fuzz: setup  ## random input for every decoder; FUZZ_EXAMPLES=n for longer runs
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-2000} $(BIN)/python -m pytest tests/fuzz $(PYTEST_FLAGS)

@@ -2,11 +2,14 @@
 
 ZkError
 ├── ElfError               a file is not a guest program this machine can run
+│   └── SignatureRegionError  its signature symbols do not enclose words of memory
 ├── GuestBuildError        the compiler refused a guest
 ├── InputFileError         a file of words or a proof cannot be read
+├── OutputFileError        a result cannot be written
 ├── SetupError             a program or machine breaks a rule that the proof relies on
 ├── AirError               a chip breaks a rule of the generator (proof system, section 5)
 ├── ExecutionError         the guest did something that has no proof
+├── ConformanceError       a run or its verified proof is not what the reference signature says
 ├── TraceError             a trace violates a constraint or a bus, or does not fit the machine
 ├── WorkerError            the prover worker failed or broke its protocol
 └── VerificationError      a proof is not accepted
@@ -32,12 +35,20 @@ class ElfError(ZkError):
     """The file is not an ELF32 RISC-V program within the limits of the machine."""
 
 
+class SignatureRegionError(ElfError):
+    """The symbols begin_signature and end_signature do not enclose words of the program's memory."""
+
+
 class GuestBuildError(ZkError):
     """The guest toolchain is missing or refused the sources."""
 
 
 class InputFileError(ZkError):
     """A file cannot be read or is no file of 32-bit words."""
+
+
+class OutputFileError(ZkError):
+    """A result cannot be written to its file."""
 
 
 class SetupError(ZkError):
@@ -58,6 +69,10 @@ class ExecutionError(ZkError):
         self.pc = pc
         self.symbol = symbol
         self.cycle = cycle
+
+
+class ConformanceError(ZkError):
+    """A test ended otherwise than its reference signature says, in the executor or in the verified proof."""
 
 
 class TraceError(ZkError):

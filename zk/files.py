@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from zk.errors import InputFileError
+from zk.errors import InputFileError, OutputFileError
 
 
 def read_bytes(path: Path) -> bytes:
@@ -29,7 +29,17 @@ def read_words(path: Path) -> NDArray[np.uint32]:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """The file has the old or the new content, never a part of it; the new one is on disk before it is visible."""
+    """The file has the old or the new content, never a part of it; the new one is on disk before it is visible.
+
+    Raises OutputFileError where it cannot be written.
+    """
+    try:
+        _write_and_replace(path, content)
+    except OSError as error:
+        raise OutputFileError(f"{path}: {error.strerror}") from error
+
+
+def _write_and_replace(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

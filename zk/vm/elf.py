@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import struct
 from bisect import bisect_right
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -35,7 +36,8 @@ class GuestProgram:
 
     `instruction_addresses` (ascending) and `instruction_words` hold every word of the executable segments; `image_addresses`
     (ascending) and `image_values` the memory words of the readable segments below `zero_base`; memory from there on starts
-    as zero. A segment that is only executable is no data: reading it has no proof.
+    as zero. A segment that is only executable is no data: reading it has no proof. `symbols` are the functions by address,
+    `labels` the addresses of all symbols by name.
     """
 
     entry: int
@@ -45,6 +47,7 @@ class GuestProgram:
     image_values: U32
     zero_base: int
     symbols: tuple[tuple[int, str], ...] = ()
+    labels: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def rom(self) -> Rom:
@@ -111,7 +114,14 @@ def load_elf(content: bytes) -> GuestProgram:
         raise ElfError(f"image words: at most {IMAGE_WORD_LIMIT}, found {len(image_values)}")
     symbols = _read_symbols(content, section_offset, header[11], header[12])
     return GuestProgram(
-        entry, instruction_addresses, instruction_words, image_addresses, image_values, zero_base, symbols
+        entry,
+        instruction_addresses,
+        instruction_words,
+        image_addresses,
+        image_values,
+        zero_base,
+        _function_symbols(symbols),
+        _labels(symbols),
     )
 
 
@@ -190,12 +200,21 @@ def _words(parts: list[tuple[int, bytes]]) -> tuple[U32, U32]:
     return np.concatenate(addresses), np.concatenate(words)
 
 
-def _read_symbols(content: bytes, offset: int, size: int, count: int) -> tuple[tuple[int, str], ...]:
-    """Function symbols in ascending order; a file without or with broken symbol sections has none."""
+@dataclass(frozen=True, slots=True)
+class _Symbol:
+    name: str
+    value: int
+    kind: int
+    is_local: bool
+    is_code: bool
+
+
+def _read_symbols(content: bytes, offset: int, size: int, count: int) -> list[_Symbol]:
+    """Named symbols that lie in a section; a file without or with broken symbol sections has none."""
     if not offset or size != _SECTION_HEADER.size or offset + size * count > len(content):
-        return ()
+        return []
     sections = [_SECTION_HEADER.unpack_from(content, offset + number * size) for number in range(count)]
-    symbols: set[tuple[int, str]] = set()
+    symbols: list[_Symbol] = []
     for section in sections:
         if section[1] != _SHT_SYMTAB or section[6] >= count:
             continue
@@ -204,8 +223,22 @@ def _read_symbols(content: bytes, offset: int, size: int, count: int) -> tuple[t
         names = content[names_offset : names_offset + names_size]
         for position in range(0, len(table) - _SYMBOL.size + 1, _SYMBOL.size):
             name, value, _, info, _, index = _SYMBOL.unpack_from(table, position)
-            if info & 15 in (_STT_NOTYPE, _STT_FUNC) and 0 < index < count and sections[index][2] & 4:
+            if 0 < index < count:
                 text = names[name : names.find(b"\0", name)].decode("utf-8", "replace")
-                if text and not text.startswith(("$", ".L")):
-                    symbols.add((value, text))
-    return tuple(sorted(symbols))
+                symbols.append(_Symbol(text, value, info & 15, not info >> 4, bool(sections[index][2] & 4)))
+    return [symbol for symbol in symbols if symbol.name]
+
+
+def _function_symbols(symbols: list[_Symbol]) -> tuple[tuple[int, str], ...]:
+    """Symbols of code in ascending order, without the labels that assemblers make."""
+    found = {
+        (symbol.value, symbol.name)
+        for symbol in symbols
+        if symbol.kind in (_STT_NOTYPE, _STT_FUNC) and symbol.is_code and not symbol.name.startswith(("$", ".L"))
+    }
+    return tuple(sorted(found))
+
+
+def _labels(symbols: list[_Symbol]) -> dict[str, int]:
+    """Address by name, of code and data; a global symbol wins over a local one."""
+    return {symbol.name: symbol.value for symbol in sorted(symbols, key=lambda symbol: not symbol.is_local)}

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu.device import Device
-from zk.errors import VerificationError
+from zk.errors import ShapeError, VerificationError
 from zk.machine.keys import VerifyingKey
 from zk.machine.prover import ProofStatistics, Prover
 from zk.machine.shape import derive_shape
-from zk.machine.verifier import verify
+from zk.machine.verifier import check_shape, verify
 from zk.vm.executor import RECORDED_CYCLES_MAX, execute
 from zk.vm.keys import GuestKeys
 from zk.vm.machine import CLK_END, exit_code, output_words
@@ -81,16 +81,18 @@ def prove_guest(
 def fit_traces(key: VerifyingKey, traces: dict[str, U32]) -> dict[str, U32]:
     """Traces of a shape that the key admits.
 
-    Just below a power of two of cells the preprocessed columns can need one fold variable too many. Doubling the height of one
-    chip by padding rows, which are neutral, leads to the next admitted shape; the chip that adds the fewest cells is taken. The
-    traces come back unchanged where they fit, and where nothing helps (the prover then names the size).
+    Just below a power of two of cells, and for long programs that run briefly, the preprocessed columns can need fold variables
+    that the key does not have. A chip made taller by padding rows, which are neutral, leads to an admitted shape; the chip and
+    height that add the fewest cells are taken. The traces come back unchanged where they fit, and where nothing helps (the
+    prover then names the size).
     """
     names = [chip.program.name for chip in key.chips]
     heights = [traces[name].shape[1].bit_length() - 1 if name in traces else None for name in names]
     fitted = dict(traces)
     for name, height in zip(names, fit_heights(key, heights), strict=True):
-        if height is not None and traces[name].shape[1] < 1 << height:
-            fitted[name] = np.concatenate([traces[name], np.zeros_like(traces[name])], axis=1)
+        missing = 0 if height is None else (1 << height) - traces[name].shape[1]
+        if missing:
+            fitted[name] = np.pad(traces[name], ((0, 0), (0, missing)))
     return fitted
 
 
@@ -98,21 +100,30 @@ def fit_heights(key: VerifyingKey, heights: Sequence[int | None]) -> list[int | 
     """The log2 heights that `fit_traces` gives to traces of these heights, by chip number."""
     if _is_admitted(key, heights):
         return list(heights)
-    growable = [
-        (chip.program.main_count << height, number)
-        for number, (chip, height) in enumerate(zip(key.chips, heights, strict=True))
-        if height is not None and height < chip.log_height_max and chip.program.name not in WITH_SBOXES
-    ]
-    for _, number in sorted(growable):
-        taller = [None if h is None else h + (c == number) for c, h in enumerate(heights)]
+    for number, height in _taller(key, heights):
+        taller = [height if c == number else h for c, h in enumerate(heights)]
         if _is_admitted(key, taller):
             return taller
     return list(heights)
 
 
+def _taller(key: VerifyingKey, heights: Sequence[int | None]) -> list[tuple[int, int]]:
+    """Chips whose padding rows are zero with every height above their own, by the cells that this adds."""
+    choices = [
+        (chip.program.main_count * ((1 << taller) - (1 << height)), number, taller)
+        for number, (chip, height) in enumerate(zip(key.chips, heights, strict=True))
+        if height is not None and chip.program.name not in WITH_SBOXES
+        for taller in range(height + 1, chip.log_height_max + 1)
+    ]
+    return [(number, height) for _, number, height in sorted(choices)]
+
+
 def _is_admitted(key: VerifyingKey, heights: Sequence[int | None]) -> bool:
-    shape = derive_shape(key.chips, heights, key.log_rows_min)
-    return (shape.log_rows, shape.log_width) in key.admissible
+    try:
+        check_shape(key, derive_shape(key.chips, heights, key.log_rows_min))
+    except ShapeError:
+        return False
+    return True
 
 
 def verify_guest(key: VerifyingKey, proof: bytes, *, allow_failure: bool = False) -> GuestResult:

@@ -7,9 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.unit.vm.assembler import finish, immediate_form, program
 from zk.air.check import check_trace
+from zk.errors import ShapeError
 from zk.machine.keys import VerifyingKey
-from zk.machine.shape import derive_shape
+from zk.machine.shape import Shape, derive_shape
+from zk.machine.verifier import check_shape
 from zk.vm.elf import read_elf
 from zk.vm.executor import execute
 from zk.vm.guest import build_sample
@@ -19,6 +22,7 @@ from zk.vm.proving import fit_traces
 from zk.vm.trace import generate_traces
 
 U32 = np.typing.NDArray[np.uint32]
+NOP = immediate_form("addi", 0, 0, 0)
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +31,14 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> GuestKeys:
     return guest_keys(read_elf(elf), "K", log_rows_max=14)
 
 
-def shape_of(key: VerifyingKey, traces: dict[str, U32]) -> tuple[int, int]:
+def full_shape(key: VerifyingKey, traces: dict[str, U32]) -> Shape:
     names = [chip.program.name for chip in key.chips]
     heights = [traces[n].shape[1].bit_length() - 1 if n in traces else None for n in names]
-    shape = derive_shape(key.chips, heights, key.log_rows_min)
+    return derive_shape(key.chips, heights, key.log_rows_min)
+
+
+def shape_of(key: VerifyingKey, traces: dict[str, U32]) -> tuple[int, int]:
+    shape = full_shape(key, traces)
     return shape.log_rows, shape.log_width
 
 
@@ -58,3 +66,15 @@ def test_traces_that_no_padding_helps_come_back_unchanged(keys: GuestKeys) -> No
     traces, _ = generate_traces(keys.machine, execute(keys.program, np.array([9], np.uint32)))
     none = replace(key, admissible=())
     assert fit_traces(none, traces) is traces
+
+
+def test_long_program_with_a_short_run_is_admitted() -> None:
+    """49 of 65,585 instructions run: the preprocessed columns outweigh the main ones by more than one doubling mends."""
+    guest = program([*finish(), *[NOP] * (1 << 16)])
+    keys = guest_keys(guest, "P2", (), log_rows_max=15)
+    traces, values = generate_traces(keys.machine, execute(guest))
+    with pytest.raises(ShapeError):
+        check_shape(keys.verifying, full_shape(keys.verifying, traces))
+    fitted = fit_traces(keys.verifying, traces)
+    check_shape(keys.verifying, full_shape(keys.verifying, fitted))
+    check_trace(keys.machine, rv32im_machine(guest, (), twins=True)[1], fitted, values)

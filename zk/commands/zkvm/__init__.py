@@ -1,4 +1,4 @@
-"""`blindbook zkvm`: build, run, prove and verify guests; one module per sub-command.
+"""`blindbook zkvm`: build, run, prove and verify guests, and check suites of them; one module per sub-command.
 
 Exit status: 0 done, 1 refused (a proof that is not accepted, a guest that cannot be executed or ends with a code other than 0), 2 wrong
 usage or unreadable input.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import typer
 
 from zk.commands.zkvm.build import build
+from zk.commands.zkvm.conformance import conformance
 from zk.commands.zkvm.output import EXIT_REFUSED, EXIT_USAGE
 from zk.commands.zkvm.prove import prove
 from zk.commands.zkvm.run import run
@@ -21,5 +22,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Build, run, prove and verify guest programs of the zkVM.",
 )
-for command in (build, run, prove, verify):
+for command in (build, run, prove, verify, conformance):
     app.command()(command)

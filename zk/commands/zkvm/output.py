@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from gpu.errors import DeviceError
-from zk.errors import ElfError, GuestBuildError, InputFileError, SetupError, ZkError
+from zk.errors import ElfError, GuestBuildError, InputFileError, OutputFileError, SetupError, ZkError
 from zk.vm.elf import GuestProgram
 
 EXIT_REFUSED, EXIT_USAGE = 1, 2
@@ -42,7 +42,7 @@ def reported_errors(as_json: bool) -> Iterator[None]:
     """Turns errors of the package into one line and an exit status."""
     try:
         yield
-    except (ElfError, SetupError, GuestBuildError, InputFileError) as error:
+    except (ElfError, SetupError, GuestBuildError, InputFileError, OutputFileError) as error:
         _fail(error, as_json, EXIT_USAGE)
     except (ZkError, DeviceError) as error:
         _fail(error, as_json, EXIT_REFUSED)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from zk.commands.zkvm.options import ElfArgument, HintOption, HintsOption, JsonOption, hint_words
 from zk.commands.zkvm.output import EXIT_REFUSED, identity, print_result, reported_errors
+from zk.files import write_atomically
 from zk.vm.elf import read_elf
 
 
@@ -17,13 +19,18 @@ def run(
     hint: HintOption = None,
     max_cycles: Annotated[int, typer.Option(min=1, max=2**29 - 1, help="Give up after this many.")] = 2**29 - 1,
     profile: Annotated[bool, typer.Option("--profile", help="Cycles per function.")] = False,
+    signature: Annotated[
+        Path | None, typer.Option("--signature", help="Write the words from begin_signature to end_signature.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Execute a guest without proving it."""
     from zk.vm.executor import execute
+    from zk.vm.signature import format_signature, signature_region, signature_words
 
     with reported_errors(as_json):
         program = read_elf(elf)
+        region = signature_region(program) if signature else None
         execution = execute(program, hint_words(hints, hint), max_cycles, record=False)
         result: dict[str, Any] = {
             **identity(program),
@@ -34,6 +41,9 @@ def run(
         }
         if profile:
             result["profile"] = dict(execution.cycles_by_symbol()[:30])
+        if signature and region:
+            write_atomically(signature, format_signature(signature_words(execution, region)))
+            result["signature"] = str(signature)
         print_result(result, as_json)
     if execution.exit_code:
         raise typer.Exit(EXIT_REFUSED)

@@ -1,0 +1,1 @@
+"""Conformance suites: assembly tests with a reference signature, executed, proven and verified."""
