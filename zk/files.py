@@ -11,18 +11,33 @@ from numpy.typing import NDArray
 
 from zk.errors import InputFileError, OutputFileError
 
+PROOF_BYTES_LIMIT = 1 << 26
+HINT_BYTES_LIMIT = 1 << 28
+_BLOCK_BYTES = 1 << 20
 
-def read_bytes(path: Path) -> bytes:
-    """The content of a file. Raises InputFileError where it cannot be read."""
+
+def read_bytes(path: Path, limit: int = PROOF_BYTES_LIMIT) -> bytes:
+    """The content of a file of at most `limit` bytes. Raises InputFileError where it cannot be read or is larger.
+
+    It stops reading one block above the limit, so a device or a pipe without end is refused too.
+    """
+    content = bytearray()
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            while len(content) <= limit and (block := file.read(_BLOCK_BYTES)):
+                content += block
     except OSError as error:
         raise InputFileError(f"{path}: {error.strerror}") from error
+    except ValueError as error:  # a NUL or a lone surrogate in the name
+        raise InputFileError(f"{str(path)!r}: {error}") from error
+    if len(content) > limit:
+        raise InputFileError(f"{path}: expected at most {limit} bytes, found more")
+    return bytes(content)
 
 
 def read_words(path: Path) -> NDArray[np.uint32]:
     """The little-endian u32 words of a file. Raises InputFileError where it cannot be read or has another length."""
-    content = read_bytes(path)
+    content = read_bytes(path, HINT_BYTES_LIMIT)
     if len(content) % 4:
         raise InputFileError(f"{path}: expected a multiple of 4 bytes, found {len(content)}")
     return np.frombuffer(content, dtype="<u4").astype(np.uint32)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from functools import cached_property
 
 import pytest
@@ -11,24 +9,14 @@ import pytest
 from gpu.device import Device
 from gpu.reference import ReferenceDevice
 from tests.soundness import toy
+from tests.soundness.fields import Field, ends_of_kinds, proof_fields
 from zk.air.chip import Machine
-from zk.channel import ProofReader
 from zk.configuration import ConfigName
-from zk.machine import verifier
 from zk.machine.keys import ProvingKey, VerifyingKey, setup
 from zk.machine.params import ParameterSetName
 from zk.machine.prover import Prover
 
 TEST_SETS: dict[ConfigName, ParameterSetName] = {"P2": "APP_TEST", "K": "ROOT_TEST"}
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A field of a proof: label, first byte, length."""
-
-    label: str
-    start: int
-    length: int
 
 
 class Toy:
@@ -56,26 +44,12 @@ class Toy:
     @cached_property
     def fields(self) -> list[Field]:
         """All fields of that proof in order."""
-        found: list[Field] = []
-
-        class Recording(ProofReader):
-            def raw(self, count: int, field: str) -> bytes:
-                found.append(Field(field, self._position, count))
-                return super().raw(count, field)
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(verifier, "ProofReader", Recording)
-            verifier.verify(self.vk, self.proof)
-        return [field for field in found if field.length]
+        return proof_fields(self.vk, self.proof)
 
     @cached_property
     def kinds(self) -> list[Field]:
         """The first and the last field of each kind: labels alike but for their numbers."""
-        by_kind: dict[str, list[Field]] = {}
-        for field in self.fields:
-            by_kind.setdefault(re.sub(r"\d+", "#", field.label), []).append(field)
-        ends = {field for group in by_kind.values() for field in (group[0], group[-1])}
-        return [field for field in self.fields if field in ends]
+        return ends_of_kinds(self.fields)
 
     def field(self, label: str) -> Field:
         """The field of this label."""

@@ -25,6 +25,11 @@ SETS: dict[ConfigName, ParameterSetName] = {"P2": "APP", "K": "ROOT"}
 STATEMENT = {"steps": 300, "jumps": 5, "log_height": 9, "seed": 2026}
 
 
+def golden_path(config: ConfigName, suffix: str) -> Path:
+    """A file of the golden proof."""
+    return FOLDER / f"toy_{config}_v1.{suffix}"
+
+
 def golden_keys(config: ConfigName, device: Device) -> tuple[ProvingKey, VerifyingKey]:
     """The keys of the golden proofs."""
     return setup(toy.machine(), toy.rom_columns(), config, SETS[config], device)

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from zk.errors import WorkerError
-from zk.service.messages import LINE_BYTES_MAX, ProveJob, ProveResult, VerifyJob, VerifyResult
+from zk.service.messages import LINE_BYTES_MAX, ProveJob, ProveResult, Reply, VerifyJob, VerifyResult, read_reply
 
 OnProgress = Callable[[str, float], None]
 WORKER_COMMAND = (sys.executable, "-m", "zk.service.worker")
@@ -118,12 +118,11 @@ class ProverClient:
         assert process.stdout is not None
         try:
             while line := await process.stdout.readline():
-                self._dispatch(json.loads(line))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            if self._process is process:
-                self._process = None  # the next call starts another one
-            self._fail_calls(process, WorkerError(f"the worker sent a malformed reply: {error}", kind="ProtocolError"))
-            _kill(process)
+                self._dispatch(read_reply(line))
+        except ValueError as error:  # a line above the limit
+            self._abandon(process, WorkerError(f"the worker sent a malformed reply: {error}", kind="ProtocolError"))
+        except WorkerError as error:
+            self._abandon(process, error)
         code = await process.wait()
         said = self._stderr.decode(errors="replace").strip()
         self._fail_calls(process, WorkerError(f"the worker ended with status {code}" + (f": {said}" if said else "")))
@@ -133,18 +132,24 @@ class ProverClient:
         while part := await process.stderr.read(1024):
             self._stderr = (self._stderr + part)[-_STDERR_KEPT:]
 
-    def _dispatch(self, message: dict[str, Any]) -> None:
-        pending = self._pending.get(message.get("id", 0))
+    def _dispatch(self, reply: Reply) -> None:
+        pending = self._pending.get(reply.identity) if reply.identity is not None else None
         if pending is None or pending.future.done():
             return
-        if "progress" in message:
+        if reply.progress is not None:
             if pending.on_progress is not None:
-                pending.on_progress(str(message["progress"]["stage"]), float(message["progress"]["done"]))
-        elif "error" in message:
-            error = message["error"]
-            pending.future.set_exception(WorkerError(str(error["message"]), kind=str(error["type"])))
+                pending.on_progress(*reply.progress)
+        elif reply.error is not None:
+            pending.future.set_exception(reply.error)
         else:
-            pending.future.set_result(dict(message["result"]))
+            pending.future.set_result(reply.result or {})
+
+    def _abandon(self, process: asyncio.subprocess.Process, error: WorkerError) -> None:
+        """Ends a worker that broke the protocol; the next call starts another one."""
+        if self._process is process:
+            self._process = None
+        self._fail_calls(process, error)
+        _kill(process)
 
     def _fail_calls(self, process: asyncio.subprocess.Process, error: WorkerError) -> None:
         for pending in self._pending.values():

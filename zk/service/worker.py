@@ -11,7 +11,7 @@ import resource
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any, get_args
 
 import numpy as np
@@ -21,7 +21,7 @@ from gpu.errors import DeviceError
 from zk.errors import WorkerError, ZkError
 from zk.files import read_bytes, read_words, write_atomically
 from zk.machine.params import ParameterSetName
-from zk.service.messages import ProveJob, ProveResult, VerifyJob, VerifyResult
+from zk.service.messages import LINE_BYTES_MAX, ProveJob, ProveResult, VerifyJob, VerifyResult, read_request
 from zk.vm.elf import GuestProgram, read_elf
 from zk.vm.keys import GuestKeys, guest_keys
 from zk.vm.proving import prove_guest, verify_guest
@@ -50,15 +50,11 @@ class Worker:
         """Answers one request."""
         identity: object = None
         try:
-            message = json.loads(line)
-            if not isinstance(message, dict) or not isinstance(message.get("id"), (int, str)):
-                raise WorkerError("expected a JSON object with an id", kind="RequestError")
+            message = read_request(line)
             identity = message["id"]
             self._reply({"id": identity, "result": self._answer(message, _Progress(self._reply, identity))})
         except WorkerError as error:
             self._fail(identity, error.kind, error)
-        except json.JSONDecodeError as error:
-            self._fail(identity, "RequestError", error)
         except (ZkError, DeviceError, OSError, MemoryError) as error:
             self._fail(identity, type(error).__name__, error)
 
@@ -154,12 +150,21 @@ def _line_writer(stream: IO[bytes]) -> Reply:
     return reply
 
 
+def read_lines(stream: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a stream. Of one above LINE_BYTES_MAX comes the start alone, one byte too long: it is refused by its size."""
+    while line := stream.readline(LINE_BYTES_MAX + 1):
+        rest = line
+        while len(rest) > LINE_BYTES_MAX and not rest.endswith(b"\n"):
+            rest = stream.readline(LINE_BYTES_MAX + 1)
+        yield line
+
+
 def main() -> None:
     """Serves stdin until its end. Whatever libraries print goes to stderr, not between the replies."""
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:
-        Worker(_line_writer(replies)).serve(sys.stdin.buffer)
+        Worker(_line_writer(replies)).serve(read_lines(sys.stdin.buffer))
     except (BrokenPipeError, KeyboardInterrupt):
         sys.exit(1)
 

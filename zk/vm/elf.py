@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from zk.errors import ElfError
+from zk.errors import ElfError, InputFileError
+from zk.files import read_bytes
 from zk.vm.isa import ADDRESS_LIMIT, Rom
 
 U32 = NDArray[np.uint32]
@@ -28,6 +29,9 @@ _SHT_SYMTAB, _STT_NOTYPE, _STT_FUNC = 2, 0, 2
 _EM_RISCV, _ET_EXEC, _EF_RVC, _EF_FLOAT = 243, 2, 1, 6
 INSTRUCTION_LIMIT = 1 << 22
 IMAGE_WORD_LIMIT = (1 << 22) - 33
+FILE_BYTES_LIMIT = 1 << 27  # 32 MiB of content that counts, the rest for symbols and debug information
+SYMBOL_LIMIT = 1 << 16
+SYMBOL_NAME_BYTES_LIMIT = 1 << 10
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,10 @@ class GuestProgram:
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
+    """A loaded segment. `data` is a view into the file: a thousand segments over the same bytes cost nothing."""
+
     address: int
-    data: bytes
+    data: memoryview
     memory_bytes: int
     flags: int
 
@@ -81,13 +87,17 @@ class _Segment:
     def end(self) -> int:
         return self.address + self.memory_bytes
 
+    def below(self, limit: int) -> int:
+        """Bytes of memory below an address."""
+        return min(self.memory_bytes, max(0, limit - self.address))
+
 
 def read_elf(path: Path) -> GuestProgram:
     """Loads the file. Raises ElfError, also where the file cannot be read."""
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ElfError(f"{path}: {error.strerror}") from error
+        content = read_bytes(path, FILE_BYTES_LIMIT)
+    except InputFileError as error:
+        raise ElfError(str(error)) from error
     return load_elf(content)
 
 
@@ -100,18 +110,16 @@ def load_elf(content: bytes) -> GuestProgram:
     entry, header_offset, section_offset = header[4], header[5], header[6]
     segments = _read_segments(content, header_offset, header[9], header[10])
     executable = [s for s in segments if s.flags & _EXECUTE]
-    instruction_addresses, instruction_words = _words([_file_part(s) for s in executable])
+    _check_words("instructions", INSTRUCTION_LIMIT, ((s.address, len(s.data)) for s in executable))
+    instruction_addresses, instruction_words = _words([(s.address, bytes(s.data)) for s in executable])
     if not len(instruction_words):
         raise ElfError("no executable segment with content")
-    if len(instruction_words) > INSTRUCTION_LIMIT:
-        raise ElfError(f"instructions: at most {INSTRUCTION_LIMIT}, found {len(instruction_words)}")
     if not np.isin(entry, instruction_addresses):
         raise ElfError(f"entry {entry:#x} is not in an executable segment")
     readable = [s for s in segments if s.flags & _READ]
     zero_base = max((-(-(s.address + len(s.data)) // 4) * 4 for s in readable if s.data), default=4)
+    _check_words("image words", IMAGE_WORD_LIMIT, ((s.address, s.below(zero_base)) for s in readable))
     image_addresses, image_values = _words([_part_below(s, zero_base) for s in readable])
-    if len(image_values) > IMAGE_WORD_LIMIT:
-        raise ElfError(f"image words: at most {IMAGE_WORD_LIMIT}, found {len(image_values)}")
     symbols = _read_symbols(content, section_offset, header[11], header[12])
     return GuestProgram(
         entry,
@@ -145,7 +153,7 @@ def _read_segments(content: bytes, offset: int, size: int, count: int) -> list[_
         raise ElfError(f"program header size: expected {_PROGRAM_HEADER.size}, found {size}")
     if offset + size * count > len(content):
         raise ElfError("program headers lie outside of the file")
-    segments = []
+    segments, file = [], memoryview(content)
     for number in range(count):
         kind, start, address, _, file_bytes, memory_bytes, flags, _ = _PROGRAM_HEADER.unpack_from(
             content, offset + number * size
@@ -158,7 +166,7 @@ def _read_segments(content: bytes, offset: int, size: int, count: int) -> list[_
             raise ElfError(f"segment {number}: ends at {address + memory_bytes:#x}, above 2^30")
         if flags & _EXECUTE and (address % 4 or file_bytes % 4 or address < 4):
             raise ElfError(f"segment {number}: executable, so it must be 4-aligned and not contain address 0")
-        segments.append(_Segment(address, content[start : start + file_bytes], memory_bytes, flags))
+        segments.append(_Segment(address, file[start : start + file_bytes], memory_bytes, flags))
     segments.sort(key=lambda s: s.address)
     for left, right in pairwise(segments):
         if left.end > right.address:
@@ -166,14 +174,21 @@ def _read_segments(content: bytes, offset: int, size: int, count: int) -> list[_
     return segments
 
 
-def _file_part(segment: _Segment) -> tuple[int, bytes]:
-    return segment.address, segment.data
+def _check_words(name: str, limit: int, ranges: Iterable[tuple[int, int]]) -> None:
+    """Demands at most `limit` words in the byte ranges (address, size), which ascend; before any of them is allocated."""
+    count = reached = 0
+    for address, size in ranges:
+        first, end = max(address >> 2, reached), -(-(address + size) >> 2)
+        if size and end > first:
+            count, reached = count + end - first, end
+    if count > limit:
+        raise ElfError(f"{name}: at most {limit}, found {count}")
 
 
 def _part_below(segment: _Segment, limit: int) -> tuple[int, bytes]:
     """Content of the segment below the limit, its zero-initialised part included."""
-    size = min(segment.memory_bytes, max(0, limit - segment.address))
-    return segment.address, segment.data[:size].ljust(size, b"\0")
+    size = segment.below(limit)
+    return segment.address, bytes(segment.data[:size]).ljust(size, b"\0")
 
 
 def _words(parts: list[tuple[int, bytes]]) -> tuple[U32, U32]:
@@ -210,23 +225,32 @@ class _Symbol:
 
 
 def _read_symbols(content: bytes, offset: int, size: int, count: int) -> list[_Symbol]:
-    """Named symbols that lie in a section; a file without or with broken symbol sections has none."""
+    """Named symbols that lie in a section; a file without, with broken or with oversized symbol sections has none.
+
+    A file has at most one symbol table (System V ABI): the first one counts.
+    """
     if not offset or size != _SECTION_HEADER.size or offset + size * count > len(content):
         return []
     sections = [_SECTION_HEADER.unpack_from(content, offset + number * size) for number in range(count)]
+    section = next((s for s in sections if s[1] == _SHT_SYMTAB and s[6] < count), None)
+    if section is None or section[5] > SYMBOL_LIMIT * _SYMBOL.size:
+        return []
+    table = content[section[4] : section[4] + section[5]]
+    names_offset, names_size = sections[section[6]][4:6]
+    names_end = min(names_offset + names_size, len(content))
     symbols: list[_Symbol] = []
-    for section in sections:
-        if section[1] != _SHT_SYMTAB or section[6] >= count:
-            continue
-        table = content[section[4] : section[4] + section[5]]
-        names_offset, names_size = sections[section[6]][4:6]
-        names = content[names_offset : names_offset + names_size]
-        for position in range(0, len(table) - _SYMBOL.size + 1, _SYMBOL.size):
-            name, value, _, info, _, index = _SYMBOL.unpack_from(table, position)
-            if 0 < index < count:
-                text = names[name : names.find(b"\0", name)].decode("utf-8", "replace")
-                symbols.append(_Symbol(text, value, info & 15, not info >> 4, bool(sections[index][2] & 4)))
+    for position in range(0, len(table) - _SYMBOL.size + 1, _SYMBOL.size):
+        name, value, _, info, _, index = _SYMBOL.unpack_from(table, position)
+        if 0 < index < count:
+            text = _read_name(content, names_offset + name, names_end)
+            symbols.append(_Symbol(text, value, info & 15, not info >> 4, bool(sections[index][2] & 4)))
     return [symbol for symbol in symbols if symbol.name]
+
+
+def _read_name(content: bytes, start: int, end: int) -> str:
+    """The zero-terminated name at `start`; empty where it does not end in time."""
+    stop = content.find(b"\0", start, min(end, start + SYMBOL_NAME_BYTES_LIMIT + 1))
+    return content[start:stop].decode("utf-8", "replace") if stop >= 0 else ""
 
 
 def _function_symbols(symbols: list[_Symbol]) -> tuple[tuple[int, str], ...]:

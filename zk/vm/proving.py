@@ -88,8 +88,11 @@ def fit_traces(key: VerifyingKey, traces: dict[str, U32]) -> dict[str, U32]:
     """
     names = [chip.program.name for chip in key.chips]
     heights = [traces[name].shape[1].bit_length() - 1 if name in traces else None for name in names]
+    fitted_heights = fit_heights(key, heights)
+    if fitted_heights == heights:
+        return traces
     fitted = dict(traces)
-    for name, height in zip(names, fit_heights(key, heights), strict=True):
+    for name, height in zip(names, fitted_heights, strict=True):
         missing = 0 if height is None else (1 << height) - traces[name].shape[1]
         if missing:
             fitted[name] = np.pad(traces[name], ((0, 0), (0, missing)))

@@ -44,6 +44,14 @@ for line in sys.stdin:
         sys.exit(3)
     elif request["guest"].endswith("noise"):
         print("this is no JSON", flush=True)
+    elif request["guest"].endswith("deep"):
+        print("[" * 100_000, flush=True)
+    elif request["guest"].endswith("overflow"):
+        print('{"id": %d, "progress": {"stage": "gkr", "done": 1%s}}' % (request["id"], "0" * 400), flush=True)
+    elif request["guest"].endswith("long"):
+        print("x" * 2_000_000, flush=True)
+    elif request["guest"].endswith("typed"):
+        print(json.dumps({"id": request["id"], "result": {**RESULT, "cycles": "7"}}), flush=True)
     elif not request["guest"].endswith("hang"):
         print(json.dumps({"id": request["id"], "result": RESULT}), flush=True)
 """
@@ -79,10 +87,11 @@ async def test_dead_worker_is_an_error_with_its_last_words_and_is_replaced() -> 
         assert (await prover.prove(job())).cycles == 7
 
 
-async def test_malformed_reply_is_an_error() -> None:
+@pytest.mark.parametrize("name", ["noise", "deep", "overflow", "long"])
+async def test_malformed_reply_is_an_error(name: str) -> None:
     async with client() as prover:
         with pytest.raises(WorkerError, match="malformed"):
-            await prover.prove(job("noise"))
+            await asyncio.wait_for(prover.prove(job(name)), 30)
         assert (await prover.prove(job())).cycles == 7
 
 
@@ -102,6 +111,11 @@ async def test_cancelled_call_ends_the_worker_and_the_next_call_works() -> None:
         (b"{", "RequestError", "Expecting"),
         (b"[]", "RequestError", "JSON object"),
         (b'{"guest": "x"}', "RequestError", "id"),
+        (b"\xff\xff", "RequestError", "decode"),
+        (b"[" * 100_000, "RequestError", "recursion"),
+        (b'{"id":' + b"9" * 5000 + b"}", "RequestError", "digits"),
+        (b'{"id": 1, "config": "P2", "guest": "a\\u0000b", "hints": "h", "proof": "p"}', "RequestError", "guest"),
+        (b'{"id": 1, "config": "P2", "guest": "g", "hints": "\\ud800", "proof": "p"}', "RequestError", "hints"),
         (b'{"id": 1, "config": "Q"}', "RequestError", "config"),
         (b'{"id": 1, "config": "P2", "hints": "h", "proof": "p"}', "RequestError", "guest"),
         (b'{"id": 1, "config": "P2", "guest": "g", "hints": 5, "proof": "p"}', "RequestError", "hints"),
@@ -130,6 +144,8 @@ async def test_verification_and_short_results() -> None:
         assert await prover.verify(VerifyJob(Path("g"), Path("p"), "K")) == VerifyResult(3, [1], "K")
         with pytest.raises(WorkerError, match="result without"):
             await prover.prove(job("short"))
+        with pytest.raises(WorkerError, match="cycles: expected int"):
+            await prover.prove(job("typed"))
 
 
 def test_verify_job_survives_the_wire() -> None:
