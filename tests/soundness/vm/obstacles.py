@@ -16,6 +16,7 @@ from zk.air.expression import Expr, P
 U32 = NDArray[np.uint32]
 U64 = NDArray[np.uint64]
 Bits = NDArray[np.bool_]
+ROWS_KEPT = 64  # for each obstacle
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +99,10 @@ def with_definitions(chip: Chip, blocks: Sequence[Block]) -> U64:
 
 @dataclass(frozen=True, slots=True)
 class SoleRows:
-    """False rows that one obstacle alone refuses: their labels, and for a lookup the illegal tuples (entry by entry)."""
+    """False rows (columns, n) that one obstacle alone refuses, with the labels of their blocks."""
 
     labels: tuple[str, ...]
-    message: tuple[U64, ...] = ()
+    rows: U64
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +136,16 @@ def find_obstacles(
     alone = (count == 1) & active
     owners = np.repeat(range(len(blocks)), [block.rows.shape[1] for block in blocks])
 
-    def sole(refused: Bits, message: Sequence[int] = ()) -> SoleRows:
-        found = np.flatnonzero(refused & alone)
-        labels = tuple(blocks[owner].label for owner in owners[found].tolist())
-        return SoleRows(labels, tuple(values[node][found] for node in message))
+    def sole(refusals: Mapping[int, Bits]) -> dict[int, SoleRows]:
+        result = {}
+        for number, refused in refusals.items():
+            found = np.flatnonzero(refused & alone)[:ROWS_KEPT]
+            if len(found):
+                labels = tuple(blocks[owner].label for owner in owners[found].tolist())
+                result[number] = SoleRows(labels, rows[:, found])
+        return result
 
-    constraints = {k: sole(refused) for k, refused in broken.items()}
-    lookups = {i: sole(refused, program.interactions[i].message) for i, refused in illegal.items()}
-    return Obstacles(*({k: rows for k, rows in found.items() if rows.labels} for found in (constraints, lookups)))
+    return Obstacles(sole(broken), sole(illegal))
 
 
 def lookups_of(chip: Chip, without: Sequence[str] = ("PROG",)) -> list[int]:
