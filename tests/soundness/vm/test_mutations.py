@@ -51,6 +51,8 @@ FREE: dict[tuple[str, str], Free] = {
     ("BEQ", "v1"): _always,
     # With a zero divisor neither the sign of q nor the slack of |r| < |c| says anything.
     **{("DIV", name): _division_by_zero for name in ("sq", "g0", "g1", "nu")},
+    # The carry between the limbs of an address is not unique, the address is (proof system, section 21).
+    **{(chip, "k0"): _always for chip in ("LW", "SW", "LOADSUB", "STORESUB")},
     # (w, x) and y are not unique; the address is.
     ("ZERO", "y"): _always,
     # hi = 0x7f00 leaves e free: 0 = e * 0.

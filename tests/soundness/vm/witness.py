@@ -9,7 +9,19 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.unit.vm.assembler import DATA, TEXT, ZERO_BASE, call, constant, finish, program, random_program, store
+from tests.unit.vm.assembler import (
+    DATA,
+    TEXT,
+    ZERO_BASE,
+    branch,
+    call,
+    constant,
+    finish,
+    load,
+    program,
+    random_program,
+    store,
+)
 from zk.air.check import evaluate, find_violations, virtual_column
 from zk.air.chip import Chip, Machine
 from zk.air.expression import P
@@ -81,6 +93,9 @@ def full_witness() -> Witness:
         head += [*constant(6, rng.randrange(P)), store("sw", 6, 5, offset)]
     head += call(5, buffer, buffer + 60, 3 << 2) + call(5, buffer + 140, buffer + 20, 4 << 2 | 3)
     head += call(5, buffer, buffer + 20, 2) + call(5, buffer, buffer + 60, 1)
+    # Negative offsets; operands that are equal, or differ in the high limb alone.
+    head += [store("sw", 6, 5, -4), load("lw", 6, 5, -4), store("sb", 6, 5, -4), load("lb", 6, 5, -4)]
+    head += [*constant(6, buffer + 0x10000), *(branch("beq", 5, rs2, 4) for rs2 in (5, 6))]
     data = [rng.randrange(P) for _ in range(14)] + [0x7F000000, 0]
     hints = [rng.randrange(P) for _ in range(24)] + [0xFFFFFFFF, 7]
     return build_witness(program(head + words, data, base=TEXT), hints)
