@@ -129,7 +129,7 @@ def canonical_bytes(key: VerifyingKey) -> bytes:
     return b"".join(
         [
             _text(PROTOCOL),
-            _text(parameters_digest()),
+            _text(parameters_digest(key.parameters.name)),
             _text(key.parameters.name.encode()),
             _text(key.configuration.name.encode()),
             _text(key.machine.name.encode()),

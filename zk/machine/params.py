@@ -1,19 +1,19 @@
 """The parameter sets: literal rows, one digest; nothing overrides them (proof system, sections 9.5 and 10).
 
-APP: P2, rate 1/2. REC: P2, rate 1/4. ROOT: K, rate 1/16. The sets with _TEST have the formulas of APP and ROOT with 4 bits of
+APP: P2, rate 1/2. REC: P2, rate 1/4. ROOT: K, rate 1/16. APP_K: KA, the rows of APP. The sets with _TEST have the formulas of APP and ROOT with 4 bits of
 grinding and more queries in their place, for machines without native kernels. `zk.machine.soundness` judges every row: each has
 at least 100 bits. Rows with small n serve small machines.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from zk.configuration import ConfigName
 from zk.hashing import keccak256
 
-ParameterSetName: TypeAlias = Literal["APP", "REC", "ROOT", "APP_TEST", "ROOT_TEST"]
+ParameterSetName: TypeAlias = Literal["APP", "REC", "ROOT", "APP_K", "APP_TEST", "ROOT_TEST"]
 
 PROTOCOL = b"blindbook zkVM proof system v1"
 SECURITY_BITS = 100
@@ -27,6 +27,12 @@ REC P2 20
 ROOT K 22
 APP_TEST P2 4
 ROOT_TEST K 4
+"""
+
+# set: configuration, grinding bits, the set whose rows it has. A set that came after v1 changes the digest of its own keys only:
+# keys, proofs and contracts of the sets above stay what they are.
+SETS_AFTER_V1 = """
+APP_K KA 20 APP
 """
 
 # set, n, k_i, -log2 rate_i, Johnson multiplicity m_i, queries t_i
@@ -216,10 +222,11 @@ class ParameterSet:
         return next(iter(self.rows.values())).log_inv_rates[0]
 
 
-def parameters_digest() -> bytes:
-    """The digest of everything in this file that a verifier relies on."""
+def parameters_digest(name: ParameterSetName) -> bytes:
+    """The digest of everything in this file that a verifier of a set relies on."""
     limits = f"{SECURITY_BITS} {LOG_DOMAIN_MAX} {LOG_LEAVES_MAX}\n"
-    return keccak256(b"\x05" + PROTOCOL + limits.encode() + SETS.encode() + ROWS.encode())
+    later = next((line for line in _lines(SETS_AFTER_V1) if line.split()[0] == name), "")
+    return keccak256(b"\x05" + PROTOCOL + "".join((limits, SETS, ROWS, later)).encode())
 
 
 def parameter_set(name: str) -> ParameterSet:
@@ -234,16 +241,24 @@ def parameter_sets() -> tuple[ParameterSet, ...]:
     return tuple(_PARAMETER_SETS.values())
 
 
+def _lines(table: str) -> list[str]:
+    return table.split("\n")[1:-1]
+
+
 def _parse() -> dict[str, ParameterSet]:
     sets: dict[str, ParameterSet] = {}
-    for line in SETS.split("\n")[1:-1]:
+    for line in _lines(SETS):
         name, config, grinding = line.split()
         sets[name] = ParameterSet(name, config, int(grinding), {})  # type: ignore[arg-type]
-    for line in ROWS.split("\n")[1:-1]:
+    for line in _lines(ROWS):
         name, size, *lists = line.split()
         folds, rates, johnson, queries = (tuple(map(int, numbers.split(","))) for numbers in lists)
         row = WhirParameters(int(size), folds, rates, johnson, queries, sets[name].grinding_bits)
         sets[name].rows[row.log_size, folds[0]] = row
+    for line in _lines(SETS_AFTER_V1):
+        name, config, grinding, source = line.split()
+        rows = {key: replace(row, grinding_bits=int(grinding)) for key, row in sets[source].rows.items()}
+        sets[name] = ParameterSet(name, config, int(grinding), rows)  # type: ignore[arg-type]
     return sets
 
 

@@ -34,6 +34,7 @@ FORMULAS = {
     "APP": SetFormula(1, 5, 4, 6, 20),
     "REC": SetFormula(2, 4, 4, 6, 20),
     "ROOT": SetFormula(4, 3, 3, 5, 22),
+    "APP_K": SetFormula(1, 5, 4, 6, 20),
     "APP_TEST": SetFormula(1, 5, 4, 6, 4),
     "ROOT_TEST": SetFormula(4, 3, 3, 5, 4),
 }

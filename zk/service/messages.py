@@ -1,6 +1,6 @@
 """Messages between the prover worker and its clients: one JSON object per line.
 
-Request:  {"id", "guest": ELF path, "hints": path of a file of little-endian u32 words, "config": "P2" | "K", "proof": output path,
+Request:  {"id", "guest": ELF path, "hints": path of a file of little-endian u32 words, "config": "P2" | "K" | "KA", "proof": output path,
            optional "coprocessors": [names], "log_rows_max": int, "parameter_set": name}
       or: {"id", "verify": {"guest", "proof", "config", same optional fields}}
 Replies:  {"id", "progress": {"stage", "done": 0..1}} any number of times, then
@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from zk.errors import WorkerError
 
-ConfigName = Literal["P2", "K"]
+ConfigName = Literal["P2", "K", "KA"]
 LINE_BYTES_MAX = 1 << 20
 # what reading a reply of any bytes can raise: not JSON, nested too deeply, a field missing, of another type or out of range
 _MALFORMED = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
@@ -208,7 +208,9 @@ def _config(message: dict[str, Any]) -> ConfigName:
         return "P2"
     if config == "K":
         return "K"
-    raise WorkerError(f"config: expected P2 or K, found {config!r}", kind="RequestError")
+    if config == "KA":
+        return "KA"
+    raise WorkerError(f"config: expected P2, K or KA, found {config!r}", kind="RequestError")
 
 
 def _path(message: dict[str, Any], field: str) -> Path:

@@ -15,12 +15,12 @@ from zk.vm.machine import rv32im_machine
 
 # Poseidon2 alone: P2_PATH cannot open the empty pages of the state trees (design decision 24)
 BATCH_COPROCESSORS = ("P2",)
-PARAMETER_SETS: dict[ConfigName, ParameterSetName] = {"P2": "APP", "K": "ROOT"}
-# largest stacked rows: 2^20 rows at rate 1/16 fill the two-adic domain (K); at rate 1/2 2^21 rows hold 2^28 cells (P2)
-LOG_ROWS_MAX: dict[ConfigName, int] = {"P2": 21, "K": 20}
+PARAMETER_SETS: dict[ConfigName, ParameterSetName] = {"P2": "APP", "K": "ROOT", "KA": "APP_K"}
+# largest stacked rows: 2^20 rows at rate 1/16 fill the two-adic domain (K); at rate 1/2 2^21 rows hold 2^28 cells (P2, KA)
+LOG_ROWS_MAX: dict[ConfigName, int] = {"P2": 21, "K": 20, "KA": 21}
 
 # a second instance of tall chips saves a fifth to a third of the cells, and costs gas for its columns on chain
-TWINS: dict[ConfigName, bool] = {"P2": True, "K": False}
+TWINS: dict[ConfigName, bool] = {"P2": True, "K": False, "KA": True}
 
 
 @dataclass(frozen=True, slots=True)

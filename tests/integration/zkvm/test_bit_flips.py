@@ -48,7 +48,7 @@ def accepted(keys: GuestKeys, proof: bytes) -> bool:
     return True
 
 
-@pytest.mark.parametrize(("config", "count"), [("K", 300), ("P2", 40)])
+@pytest.mark.parametrize(("config", "count"), [("K", 300), ("KA", 100), ("P2", 40)])
 def test_changes_of_a_small_guests_proof_are_refused(config: ConfigName, count: int, tmp_path: Path) -> None:
     program = read_elf(build_sample("fibonacci", tmp_path / "fibonacci.elf"))
     keys = guest_keys(program, config, device=default_device(), log_rows_max=LOG_ROWS)

@@ -1,4 +1,4 @@
-"""Guests proven and verified with the whole system, in both configurations, through library, command line and worker."""
+"""Guests proven and verified with the whole system, in every configuration, through library, command line and worker."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ import pytest
 import zk.cli
 from gpu import default_device
 from tests.soundness.vm.witness import full_witness
-from zk.errors import VerificationError
+from zk.errors import HeaderError, VerificationError, VerifyingKeyMismatchError
 from zk.machine.keys import setup
 from zk.machine.prover import prove
 from zk.machine.verifier import verify
 from zk.service.client import ProveJob, ProverClient, VerifyJob, WorkerError
+from zk.solidity.assembler import GeneratorError
+from zk.solidity.deployment import deployment
 from zk.vm.elf import read_elf
 from zk.vm.guest import build_guest, build_sample
 from zk.vm.keys import GuestKeys, guest_keys
@@ -38,7 +40,7 @@ def fibonacci_keys(folder: Path) -> GuestKeys:
     return guest_keys(read_elf(folder / "fibonacci.elf"), "P2", device=default_device(), log_rows_max=LOG_ROWS)
 
 
-@pytest.mark.parametrize("config", ["P2", "K"])
+@pytest.mark.parametrize("config", ["P2", "K", "KA"])
 def test_sha256_guest_proves_and_verifies(folder: Path, config: str) -> None:
     message = b"abc" * 7
     words = np.frombuffer(message + bytes(-len(message) % 4), "<u4").astype(np.uint32)
@@ -69,6 +71,25 @@ def test_proof_is_bound_to_its_program(folder: Path, fibonacci_keys: GuestKeys) 
     assert fibonacci_keys.verifying.digest != other.digest
     with pytest.raises(VerificationError):
         verify_guest(other, proven.proof)
+
+
+def test_proof_at_rate_one_half_is_no_proof_for_the_contract(folder: Path) -> None:
+    program = read_elf(folder / "fibonacci.elf")
+    fast, onchain = (
+        guest_keys(program, config, device=default_device(), log_rows_max=LOG_ROWS) for config in ("KA", "K")
+    )
+    proof = prove_guest(fast, np.array([5], np.uint32), default_device()).proof
+    with pytest.raises(HeaderError, match="configuration"):
+        verify_guest(onchain.verifying, proof)
+    relabelled = bytearray(proof)
+    relabelled[6] = onchain.verifying.configuration.code
+    with pytest.raises(VerifyingKeyMismatchError):
+        verify_guest(onchain.verifying, bytes(relabelled))
+    relabelled[8:40] = onchain.verifying.digest
+    with pytest.raises(VerificationError):
+        verify_guest(onchain.verifying, bytes(relabelled))
+    with pytest.raises(GeneratorError, match="found KA"):
+        deployment(fast.verifying)
 
 
 def test_failed_guest_is_proven_but_not_accepted(tmp_path: Path) -> None:

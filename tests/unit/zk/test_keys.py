@@ -12,6 +12,7 @@ import pytest
 from gpu.reference import ReferenceDevice
 from tests.soundness import toy
 from zk.air.chip import Bus, Chip, Machine
+from zk.configuration import ConfigName
 from zk.errors import SetupError, TraceError
 from zk.machine import keys, params
 from zk.machine.keys import canonical_bytes, setup
@@ -80,9 +81,14 @@ def test_preprocessed_columns_that_do_not_fit_are_refused(columns: dict[str, Any
         _setup(toy.machine(), **columns)
 
 
-def test_parameter_set_of_the_other_configuration_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("config", "parameter_set"), [("K", "APP"), ("K", "APP_K"), ("KA", "APP"), ("KA", "ROOT"), ("P2", "APP_K")]
+)
+def test_parameter_set_of_another_configuration_is_refused(
+    config: ConfigName, parameter_set: params.ParameterSetName
+) -> None:
     with pytest.raises(SetupError, match="configuration"):
-        setup(toy.machine(), toy.rom_columns(), "K", "APP", DEVICE)
+        setup(toy.machine(), toy.rom_columns(), config, parameter_set, DEVICE)
 
 
 def test_digest_covers_every_part_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,6 +110,7 @@ def test_digest_covers_every_part_of_the_machine(monkeypatch: pytest.MonkeyPatch
         setup(honest, toy.rom_columns(), "P2", "APP", DEVICE)[1],
         setup(honest, toy.rom_columns(), "P2", "APP_TEST", DEVICE, log_rows_max=7)[1],
         setup(honest, toy.rom_columns(), "K", "ROOT_TEST", DEVICE)[1],
+        setup(honest, toy.rom_columns(), "KA", "APP_K", DEVICE)[1],
     ]
     monkeypatch.setattr(keys, "PROTOCOL", params.PROTOCOL + b"'")
     variants.append(_setup(honest))

@@ -131,11 +131,25 @@ def test_weakened_parameters_are_judged_unsound(name: str) -> None:
 
 
 def test_digest_covers_every_row_and_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = params.parameters_digest()
+    honest = params.parameters_digest("APP")
     monkeypatch.setattr(params, "ROWS", params.ROWS.replace("172,84", "171,84", 1))
-    changed = params.parameters_digest()
+    changed = params.parameters_digest("APP")
     monkeypatch.setattr(params, "LOG_LEAVES_MAX", 30)
-    assert len({honest, changed, params.parameters_digest()}) == 3
+    assert len({honest, changed, params.parameters_digest("APP")}) == 3
+
+
+def test_set_after_v1_changes_the_digest_of_its_own_keys_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, later = params.parameters_digest("APP"), params.parameters_digest("APP_K")
+    assert params.parameters_digest("ROOT") == first != later
+    monkeypatch.setattr(params, "SETS_AFTER_V1", params.SETS_AFTER_V1.replace("20 APP", "19 APP"))
+    assert params.parameters_digest("APP") == first
+    assert params.parameters_digest("APP_K") not in (first, later)
+
+
+def test_keccak_at_rate_one_half_has_the_rows_of_app() -> None:
+    app, keccak = parameter_set("APP"), parameter_set("APP_K")
+    assert (keccak.configuration, keccak.grinding_bits, keccak.log_inv_rate) == ("KA", 20, 1)
+    assert keccak.rows == app.rows
 
 
 def test_unknown_set_is_refused() -> None:

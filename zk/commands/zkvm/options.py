@@ -18,6 +18,7 @@ class Config(StrEnum):
 
     P2 = "P2"
     K = "K"
+    KA = "KA"
 
 
 class Coprocessor(StrEnum):
@@ -32,7 +33,13 @@ ElfArgument = Annotated[Path, typer.Argument(metavar="ELF", help="Guest program 
 HintsOption = Annotated[Path | None, typer.Option("--hints", help="File of private words, little-endian u32.")]
 HintOption = Annotated[list[int] | None, typer.Option("--hint", help="One private word; may be repeated.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-ConfigOption = Annotated[Config, typer.Option("--config", help="P2: Poseidon2. K: Keccak, for verification on chain.")]
+ConfigOption = Annotated[
+    Config,
+    typer.Option(
+        "--config",
+        help="P2: Poseidon2. K: Keccak, for verification on chain. KA: Keccak, proven faster, larger proofs.",
+    ),
+]
 CoprocessorsOption = Annotated[
     list[Coprocessor],
     typer.Option("--coprocessor", help="Call that the machine has; may be repeated (part of the key)."),
