@@ -34,6 +34,9 @@ _LANGUAGE = (
     "-Wextra",
     "-Wno-unused-command-line-argument",
 )
+# Line tables and inlined calls for error reports and profiles. They are no part of the loaded program.
+_DEBUG = ("-g", "-gdwarf-4", "-fdebug-compilation-dir=.")
+_NO_DEBUG = ("-g0", "-Wl,--strip-debug")
 _LINK = ("-nostdlib", "-static", "-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,-z,norelro")
 # The header-only part of libc++ works without an operating system; its site configuration, as macros.
 _LIBCXX = tuple(
@@ -67,11 +70,13 @@ def build_guest(
     include: Sequence[Path] = (),
     defines: Sequence[str] = (),
     optimise: str = "-O2",
+    debug: bool = True,
 ) -> Path:
     """Compiles the C++ sources with the runtime into the ELF file `out` and returns it.
 
     The bytes depend on sources, defines and toolchain only, not on any folder. `include` are further header folders; the
-    runtime's (`blindbook_guest.hpp`) is always there. Raises GuestBuildError with the compiler's words.
+    runtime's (`blindbook_guest.hpp`) is always there. `debug` adds line tables; the image id is the same with and without.
+    Raises GuestBuildError with the compiler's words.
     """
     library = _toolchain_library()
     for source in sources:
@@ -83,11 +88,13 @@ def build_guest(
         *_TARGET,
         *_LANGUAGE,
         optimise,
+        *(_DEBUG if debug else _NO_DEBUG),
         *_LIBCXX,
         f"-I{library / 'libcxx/include'}",
         *(f"-I{folder}" for folder in headers),
         *(argument for folder in _system_headers(library) for argument in ("-isystem", str(folder))),
         *(f"-D{define}" for define in defines),
+        f"-ffile-prefix-map={library}=toolchain",
         *_prefix_maps([*headers, *(source.resolve().parent for source in sources)]),
     ]
     runtime = [RUNTIME / name for name in ("start.S", "runtime.cpp", "division.cpp")]

@@ -5,10 +5,14 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
+#include <cxxabi.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <stdexcept>
 
+#include "call_tree.hpp"
 #include "executor.hpp"
 
 namespace nb = nanobind;
@@ -18,13 +22,15 @@ namespace {
 
 using Words = nb::ndarray<const std::uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using OwnedWords = nb::ndarray<nb::numpy, std::uint32_t>;
+using OwnedCounts = nb::ndarray<nb::numpy, std::uint64_t>;
 
 std::span<const std::uint32_t> view(const Words& words) { return {words.data(), words.shape(0)}; }
 
-OwnedWords own(std::vector<std::uint32_t> values, std::size_t rows, std::size_t columns) {
-    auto* owned = new std::vector<std::uint32_t>(std::move(values));
-    nb::capsule owner(owned, [](void* pointer) noexcept { delete static_cast<std::vector<std::uint32_t>*>(pointer); });
-    return OwnedWords(owned->data(), {rows, columns}, owner);
+template <typename Word>
+nb::ndarray<nb::numpy, Word> own(std::vector<Word> values, std::size_t rows, std::size_t columns) {
+    auto* owned = new std::vector<Word>(std::move(values));
+    nb::capsule owner(owned, [](void* pointer) noexcept { delete static_cast<std::vector<Word>*>(pointer); });
+    return nb::ndarray<nb::numpy, Word>(owned->data(), {rows, columns}, owner);
 }
 
 // Row-major rows to one array per column, in blocks that stay in the cache.
@@ -84,6 +90,41 @@ void resume(Executor& executor, const Words& registers, std::uint32_t committed)
     executor.resume({view(registers), committed});
 }
 
+void run_observed(Executor& executor, const Words& hints, std::uint32_t cycle_limit, std::uint32_t calls,
+                  CallTree& tree) {
+    if (cycle_limit > cycles_max) throw std::invalid_argument("cycle limit too large");
+    const auto words = view(hints);
+    nb::gil_scoped_release release;
+    executor.run_observed(words, {cycle_limit, true, calls}, tree);
+    tree.drain(executor);
+}
+
+// One line a node: parent, context, calls, cycles, rows by family.
+OwnedCounts nodes_of(const CallTree& tree) {
+    std::vector<std::uint64_t> values;
+    for (const CallNode& node : tree.nodes()) {
+        values.insert(values.end(), {node.parent, node.context, node.calls, node.cycles});
+        values.insert(values.end(), node.rows.begin(), node.rows.end());
+    }
+    return own(std::move(values), tree.nodes().size(), 4 + family_shapes.size());
+}
+
+// The pcs of pending calls, outermost first.
+OwnedWords call_sites_of(const CallTree& tree) {
+    std::vector<std::uint32_t> sites;
+    for (std::size_t depth = 1; depth < tree.frames().size(); ++depth) sites.push_back(tree.frames()[depth].site);
+    const std::size_t count = sites.size();
+    return own(std::move(sites), 1, count);
+}
+
+// The C++ name of a symbol; the symbol itself where it is no mangled name.
+std::string demangle(const std::string& symbol) {
+    int status = 0;
+    const std::unique_ptr<char, decltype(&std::free)> name(
+        abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status), &std::free);
+    return status == 0 && name ? name.get() : symbol;
+}
+
 // (addresses, values, times) of the words that satisfy the condition of the caller: here all touched ones, ascending.
 nb::tuple touched(const Executor& executor) {
     std::vector<std::uint32_t> addresses = executor.memory().touched();
@@ -116,7 +157,9 @@ NB_MODULE(_executor, m) {
              })
         .def_prop_ro("halted", &Executor::halted)
         .def_prop_ro("committed", &Executor::committed)
+        .def("run_observed", &run_observed, nb::arg("hints"), nb::arg("cycle_limit"), nb::arg("calls"), nb::arg("tree"))
         .def_prop_ro("fault", &Executor::fault)
+        .def_prop_ro("fault_kind", [](const Executor& executor) { return std::string(name_of(executor.fault_kind())); })
         .def_prop_ro("pc", &Executor::pc)
         .def_prop_ro("cycles", &Executor::cycles)
         .def_prop_ro("exit_code", &Executor::exit_code)
@@ -124,7 +167,7 @@ NB_MODULE(_executor, m) {
         .def("outputs",
              [](const Executor& executor) {
                  const auto& words = executor.outputs();
-                 return own({words.begin(), words.end()}, 1, words.size());
+                 return own(std::vector(words.begin(), words.end()), 1, words.size());
              })
         .def("executions",
              [](const Executor& executor) { return own(executor.executions(), 1, executor.executions().size()); })
@@ -144,7 +187,17 @@ NB_MODULE(_executor, m) {
                 return own(transpose(rows, width), width, rows.size() / width);
             },
             "Logged rows of a family as (width, rows); they are given away.");
+    nb::class_<CallTree>(m, "CallTree")
+        .def("__init__",
+             [](CallTree* tree, const Words& contexts) {
+                 const auto words = view(contexts);
+                 new (tree) CallTree(std::vector(words.begin(), words.end()));
+             })
+        .def("nodes", &nodes_of)
+        .def("call_sites", &call_sites_of)
+        .def_prop_ro("last_pc", &CallTree::last_pc);
     m.def("make_executor", &make_executor);
+    m.def("demangle", &demangle);
     m.def("op_codes", [] {
         nb::dict names;
         for (const auto& [name, code] : op_code_names) names[name] = static_cast<int>(code);

@@ -9,8 +9,6 @@ namespace {
 constexpr std::uint32_t no_row = 0xffffffff;
 constexpr std::size_t text_words_max = std::size_t{1} << 24;
 
-[[noreturn]] void fail(std::string reason) { throw std::runtime_error(std::move(reason)); }
-
 std::string hex(std::uint32_t value) {
     constexpr const char* digits = "0123456789abcdef";
     std::string text = "0x00000000";
@@ -109,33 +107,46 @@ Executor::Executor(const Program& program, const Poseidon2Constants& constants)
 }
 
 void Executor::run(std::span<const std::uint32_t> hints, const Limits& limits) {
+    if (limits.record)
+        run_in<Mode::Recorded>(hints, limits, nullptr);
+    else
+        run_in<Mode::Plain>(hints, limits, nullptr);
+}
+
+void Executor::run_observed(std::span<const std::uint32_t> hints, const Limits& limits, Observer& observer) {
+    run_in<Mode::Observed>(hints, limits, &observer);
+}
+
+template <Executor::Mode mode>
+void Executor::run_in(std::span<const std::uint32_t> hints, const Limits& limits, Observer* observer) {
     hints_ = hints;
     calls_ = limits.calls;
     try {
-        if (limits.record)
-            loop<true>(hints, limits);
-        else
-            loop<false>(hints, limits);
-    } catch (const std::runtime_error& error) {
-        fault_ = error.what();
+        loop<mode>(limits, observer);
+    } catch (const Fault& fault) {
+        fault_ = fault.what();
+        fault_kind_ = fault.kind();
     }
 }
 
-template <bool record>
-void Executor::loop(std::span<const std::uint32_t>, const Limits& limits) {
+template <Executor::Mode mode>
+void Executor::loop(const Limits& limits, [[maybe_unused]] Observer* observer) {
     cycles_end_ = limits.cycles;
     while (!halted_) {
         if (cycles_ == cycles_end_) {
             if (limits.pause) return;
-            fail("no HALT within the limit of " + std::to_string(limits.cycles) + " cycles");
+            fail("no HALT within the limit of " + std::to_string(limits.cycles) + " cycles", FaultKind::Cycles);
         }
-        const std::uint32_t offset = pc_ - text_base_;
+        const std::uint32_t pc = pc_;
+        const std::uint32_t offset = pc - text_base_;
         const std::uint32_t slot = offset / 4;
-        if (offset % 4 != 0) fail("jump to a misaligned address");
-        if (slot >= row_of_pc_.size() || row_of_pc_[slot] == no_row) fail("no legal instruction at this address");
+        if (offset % 4 != 0) fail("jump to a misaligned address", FaultKind::Fetch);
+        if (slot >= row_of_pc_.size() || row_of_pc_[slot] == no_row)
+            fail("no legal instruction at this address", FaultKind::Fetch);
         const std::uint32_t row = row_of_pc_[slot];
-        next_pc_ = pc_ + 4;
-        step<record>(code_[row], row, cycles_ + 1);
+        if constexpr (mode == Mode::Observed) observer->before(*this, code_[row], row, pc);
+        next_pc_ = pc + 4;
+        step<mode != Mode::Plain>(code_[row], row, cycles_ + 1);
         ++executions_[row];
         ++cycles_;
         if (!halted_) pc_ = next_pc_;
@@ -178,10 +189,11 @@ void Executor::write_register(std::uint32_t number, std::uint32_t time, std::uin
 }
 
 Cell& Executor::word_at(std::uint32_t address, const char* kind) {
-    if (address >= address_limit) fail(std::string(kind) + " at " + hex(address) + ", at or above 2^30");
-    if (address % 4 != 0) fail(std::string(kind) + " at misaligned address " + hex(address));
+    const auto refuse = [&](const std::string& reason, FaultKind fault) { fail(std::string(kind) + reason, fault); };
+    if (address >= address_limit) refuse(" at " + hex(address) + ", at or above 2^30", FaultKind::Unmapped);
+    if (address % 4 != 0) refuse(" at misaligned address " + hex(address), FaultKind::Misaligned);
     Cell* cell = memory_.find(address);
-    if (cell == nullptr) fail(std::string(kind) + " at " + hex(address) + ", where the program has no memory");
+    if (cell == nullptr) refuse(" at " + hex(address) + ", where the program has no memory", FaultKind::Unmapped);
     return *cell;
 }
 
@@ -230,7 +242,8 @@ void Executor::step(const Instruction& i, std::uint32_t row, std::uint32_t clk) 
         read_rs1();
         const std::uint32_t address = b.value + i.immediate;
         if (i.op == OpCode::Lh || i.op == OpCode::Lhu)
-            if (address % 2 != 0) fail("load of a half word at misaligned address " + hex(address));
+            if (address % 2 != 0)
+                fail("load of a half word at misaligned address " + hex(address), FaultKind::Misaligned);
         Cell& cell = word_at(family == Family::Lw ? address : address & ~3U, "load");
         c = cell;
         cell.time = time + 2;
@@ -241,7 +254,8 @@ void Executor::step(const Instruction& i, std::uint32_t row, std::uint32_t clk) 
         read_rs1();
         read_stored();
         const std::uint32_t address = b.value + i.immediate;
-        if (i.op == OpCode::Sh && address % 2 != 0) fail("store of a half word at misaligned address " + hex(address));
+        if (i.op == OpCode::Sh && address % 2 != 0)
+            fail("store of a half word at misaligned address " + hex(address), FaultKind::Misaligned);
         Cell& cell = word_at(family == Family::Sw ? address : address & ~3U, "store");
         old = cell;
         cell = {family == Family::Sw ? c.value : insert(i.op, old.value, address, c.value), time + 2};
@@ -357,7 +371,8 @@ Cell& Executor::coprocessor_word(std::uint32_t address, std::uint32_t time, cons
 }
 
 std::uint32_t Executor::next_hint() {
-    if (hints_read_ == hints_.size()) fail("the guest asked for more than " + std::to_string(hints_.size()) + " hints");
+    if (hints_read_ == hints_.size())
+        fail("the guest asked for more than " + std::to_string(hints_.size()) + " hints", FaultKind::Hints);
     return hints_[hints_read_++];
 }
 

@@ -8,8 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "fault.hpp"
 #include "instruction.hpp"
 #include "memory.hpp"
+#include "observer.hpp"
 #include "poseidon2.hpp"
 
 namespace blindbook::vm {
@@ -41,12 +43,6 @@ struct ShardStart {
     std::uint32_t committed;                   // bit i: output word i was committed before
 };
 
-// Why an execution ended without HALT.
-struct Fault {
-    std::string reason;
-    std::uint32_t pc;
-};
-
 class Executor {
   public:
     Executor(const Program& program, const Poseidon2Constants& constants);
@@ -63,7 +59,11 @@ class Executor {
     // Starts the next shard where the last one paused: times, counts and cycles begin anew.
     void begin_shard();
 
+    // The same with rows logged, and the observer called before every instruction. Call once, in place of `run`.
+    void run_observed(std::span<const std::uint32_t> hints, const Limits& limits, Observer& observer);
+
     [[nodiscard]] const std::string& fault() const { return fault_; }
+    [[nodiscard]] FaultKind fault_kind() const { return fault_kind_; }
     [[nodiscard]] std::uint32_t pc() const { return pc_; }
     [[nodiscard]] std::uint32_t cycles() const { return cycles_; }
     [[nodiscard]] std::uint32_t exit_code() const { return exit_code_; }
@@ -81,10 +81,12 @@ class Executor {
     [[nodiscard]] std::vector<std::uint32_t>& rows(std::size_t family) { return rows_[family]; }
 
   private:
-    struct Step;
+    enum class Mode : std::uint8_t { Plain, Recorded, Observed };
 
-    template <bool record>
-    void loop(std::span<const std::uint32_t> hints, const Limits& limits);
+    template <Mode mode>
+    void run_in(std::span<const std::uint32_t> hints, const Limits& limits, Observer* observer);
+    template <Mode mode>
+    void loop(const Limits& limits, Observer* observer);
     template <bool record>
     void step(const Instruction& instruction, std::uint32_t row, std::uint32_t clk);
     template <bool record>
@@ -130,6 +132,7 @@ class Executor {
     std::uint32_t exit_code_ = 0;
     bool halted_ = false;
     std::string fault_;
+    FaultKind fault_kind_ = FaultKind::None;
 };
 
 }  // namespace blindbook::vm
