@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -71,6 +72,7 @@ class Plan:
 
     shards: list[ShardInput]
     memory: FinalMemory
+    seconds: float = 0.0  # of the execution, wall time
 
     @property
     def cycles(self) -> int:
@@ -131,6 +133,7 @@ def make_plan(
     """
     if not 0 < shard_cycles <= RECORDED_CYCLES_MAX:
         raise ValueError(f"shard_cycles: expected 1..{RECORDED_CYCLES_MAX}, found {shard_cycles}")
+    start_seconds = time.perf_counter()
     executor = new_executor(program)
     chip_of_op = chips_by_op(chips)
     ledger = MemoryLedger(program)
@@ -160,7 +163,8 @@ def make_plan(
         executor.begin_shard()
         if progress is not None:
             progress(total)
-    return Plan(shards, FinalMemory(ledger.addresses, ledger.values, ledger.shards))
+    memory = FinalMemory(ledger.addresses, ledger.values, ledger.shards)
+    return Plan(shards, memory, time.perf_counter() - start_seconds)
 
 
 def chips_by_op(chips: Iterable[Chip]) -> dict[int, str]:

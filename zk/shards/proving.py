@@ -58,11 +58,9 @@ class RunProof:
     """The proof of a run with what was measured on the way; parts taken from an interrupted attempt have no measurements."""
 
     proof: bytes
-    cycles: int
     parts: list[PartProof]
-    execute_seconds: float
     boundary_seconds: float
-    prove_seconds: float
+    seconds: float  # all together, without the execution that made the plan
 
     @property
     def shards(self) -> int:
@@ -72,32 +70,27 @@ class RunProof:
 
 def prove_run(
     keys: ShardKeys,
-    hints: U32,
+    plan: Plan,
     device: Device,
     progress: Progress | None = None,
     *,
-    shard_cycles: int = SHARD_CYCLES,
-    max_cycles: int = CYCLES_MAX,
     jobs: int = 1,
     folder: Path | None = None,
 ) -> RunProof:
-    """Runs the guest and proves the run in shards of at most `shard_cycles` instructions.
+    """Proves a run in the shards of its plan.
 
     `jobs` processes prove at the same time. Finished proofs are kept in `folder`; a later call with the same program, hints and sizes
-    takes up those that it finds there and that verify. Raises ExecutionError, TraceError.
+    takes up those that it finds there and that verify. Raises TraceError, WorkerError.
     """
     report = progress or (lambda stage, done: None)
     start = time.perf_counter()
-    report("execute", 0.0)
-    plan = plan_run(keys, hints, shard_cycles=shard_cycles, max_cycles=max_cycles)
-    executed = time.perf_counter()
     records = make_records(keys, plan, device, lambda done: report("boundary", done))
     recorded = time.perf_counter()
     parts = make_parts(keys, plan, records)
     proofs = _prove_parts(keys, parts, device, report, jobs, folder)
     bundle = encode_bundle(keys.verifying, Bundle(tuple(records), tuple(part.proof for part in proofs)))
     end = time.perf_counter()
-    return RunProof(bundle, plan.cycles, proofs, executed - start, recorded - executed, end - recorded)
+    return RunProof(bundle, proofs, recorded - start, end - start)
 
 
 def plan_run(keys: ShardKeys, hints: U32, *, shard_cycles: int = SHARD_CYCLES, max_cycles: int = CYCLES_MAX) -> Plan:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from zk.errors import GlobalSumError, ShapeError, ShardChainError, VerificationError
@@ -26,15 +26,21 @@ class RunResult:
     shards: int
 
 
-def verify_run(key: RunKey, data: bytes, *, allow_failure: bool = False) -> RunResult:
-    """Checks the proof of a run. Raises VerificationError, also for an exit code other than 0 unless `allow_failure`."""
+def verify_run(
+    key: RunKey, data: bytes, *, allow_failure: bool = False, progress: Callable[[float], None] | None = None
+) -> RunResult:
+    """Checks the proof of a run. Raises VerificationError, also for an exit code other than 0 unless `allow_failure`.
+
+    `progress` receives the part of the proofs that are checked.
+    """
     bundle = read_bundle(key, data)
     check_global_leaves(key, bundle.records)
     buses = global_challenges((key.memory, key.shard), bundle.records)
-    statements = [
-        verify_shard(key.of(record.shard), proof, BoundaryContext(record, buses))
-        for record, proof in zip(bundle.records, bundle.proofs, strict=True)
-    ]
+    statements = []
+    for record, proof in zip(bundle.records, bundle.proofs, strict=True):
+        statements.append(verify_shard(key.of(record.shard), proof, BoundaryContext(record, buses)))
+        if progress is not None:
+            progress(len(statements) / len(bundle.proofs))
     check_global_sum(statements)
     ends = [ShardEnds.decode(statement.public_values) for statement in statements[1:]]
     check_chain(key.entry, ends)

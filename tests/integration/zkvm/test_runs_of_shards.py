@@ -14,7 +14,7 @@ from zk.errors import ExecutionError, TraceError, VerificationError
 from zk.machine import verifier
 from zk.shards import bundle, proving
 from zk.shards.keys import ShardKeys, shard_keys
-from zk.shards.plan import make_plan
+from zk.shards.plan import Plan, make_plan
 from zk.shards.proving import RunProof, plan_run, prove_run
 from zk.shards.verifier import verify_run
 from zk.vm.elf import GuestProgram
@@ -29,6 +29,10 @@ def _keys(guest: GuestProgram, coprocessors: tuple[str, ...] = ()) -> ShardKeys:
     return shard_keys(guest, "P2", coprocessors, default_device(), log_rows_max=LOG_ROWS)
 
 
+def _plan(keys: ShardKeys) -> Plan:
+    return plan_run(keys, NO_HINTS, shard_cycles=200)
+
+
 @pytest.fixture(scope="module")
 def keys() -> ShardKeys:
     return _keys(random_program(random.Random(8), 250))
@@ -36,7 +40,7 @@ def keys() -> ShardKeys:
 
 @pytest.fixture(scope="module")
 def run(keys: ShardKeys) -> RunProof:
-    return prove_run(keys, NO_HINTS, default_device(), shard_cycles=200)
+    return prove_run(keys, _plan(keys), default_device())
 
 
 def test_run_of_several_shards_is_the_run_of_the_program(keys: ShardKeys, run: RunProof) -> None:
@@ -52,15 +56,14 @@ def test_proof_does_not_depend_on_the_number_of_processes(keys: ShardKeys, run: 
     seen: list[str] = []
     again = prove_run(
         keys,
-        NO_HINTS,
+        _plan(keys),
         default_device(),
         lambda stage, done: seen.append(stage),
-        shard_cycles=200,
         jobs=2,
         folder=tmp_path,
     )
     assert again.proof == run.proof
-    expected = {"execute", "boundary", "memory", *(f"shard {n}/{run.shards}" for n in range(1, run.shards + 1))}
+    expected = {"boundary", "memory", *(f"shard {n}/{run.shards}" for n in range(1, run.shards + 1))}
     assert set(seen) == expected
     assert len(list(tmp_path.glob("part-*.proof"))) == run.shards + 1
 
@@ -81,7 +84,7 @@ def test_interrupted_run_goes_on_where_it_stopped(
 
     monkeypatch.setattr(pool, "prove_part", counted)
     with pytest.raises(KeyboardInterrupt):
-        prove_run(keys, NO_HINTS, default_device(), shard_cycles=200, folder=tmp_path)
+        prove_run(keys, _plan(keys), default_device(), folder=tmp_path)
     assert proven == [0, 1]
     broken = next(tmp_path.glob("part-00001-*"))
     broken.write_bytes(broken.read_bytes()[:-1] + b"\0")
@@ -90,7 +93,7 @@ def test_interrupted_run_goes_on_where_it_stopped(
     monkeypatch.setattr(
         pool, "prove_part", lambda keys, part, *further: proven.append(part.number) or original(keys, part, *further)
     )
-    again = prove_run(keys, NO_HINTS, default_device(), shard_cycles=200, folder=tmp_path)
+    again = prove_run(keys, _plan(keys), default_device(), folder=tmp_path)
     assert proven[1:] == list(range(1, run.shards + 1)), "a damaged part is made again, a good one is taken"
     assert again.proof == run.proof
 
@@ -151,7 +154,7 @@ def test_coprocessor_calls_and_hints_cross_shards() -> None:
     guest = program([*words, *call(3, DATA, 0, 0), *finish()])
     hints = np.arange(1, 17, dtype=np.uint32)
     keys = _keys(guest, ("P2",))
-    proven = prove_run(keys, hints, default_device(), shard_cycles=30)
+    proven = prove_run(keys, plan_run(keys, hints, shard_cycles=30), default_device())
     assert proven.shards > 4
     assert verify_run(keys.verifying, proven.proof).cycles == execute(guest, hints, record=False).cycles
 
