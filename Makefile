@@ -59,8 +59,9 @@ conformance: setup  ## every ELF of SUITE=folder through executor and prover, co
 	@test -n "$(SUITE)" || { echo "conformance: give the folder: make conformance SUITE=folder (docs/conformance.md)" >&2; exit 2; }
 	$(BIN)/blindbook zkvm conformance "$(SUITE)" $(CONFORMANCE_FLAGS)
 
-fuzz: setup  ## random input for every decoder; FUZZ_EXAMPLES=n for longer runs
+fuzz: setup  ## random and coverage-guided input for every decoder; FUZZ_EXAMPLES=n, FUZZ_SECONDS=s for longer runs
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-2000} $(BIN)/python -m pytest tests/fuzz $(PYTEST_FLAGS)
+	$(BIN)/python -m tests.fuzz.atheris --runs $${FUZZ_EXAMPLES:-2000} --seconds $${FUZZ_SECONDS:-60}
 
 soak: setup  ## the heavy suites
 	$(BIN)/python -m pytest -m soak $(PYTEST_FLAGS)

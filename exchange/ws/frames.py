@@ -107,8 +107,9 @@ def decode_frame(text: str) -> AnyFrame:
     if not isinstance(value, dict):
         raise Refusal("BAD_FRAME", "expected an object")
     try:
+        msgspec.json.encode(value)  # fails for lone surrogates, which no answer could echo
         return _convert(value)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
         refusal = Refusal("BAD_FRAME", str(error)[:200])
         refusal.extra.update(_readable_id(value))
         raise refusal from None

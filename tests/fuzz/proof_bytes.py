@@ -95,12 +95,12 @@ class ProofMutation:
         """An aligned word of some field becomes an extreme one, canonical or not."""
         field = randomness.choice(self.fields)
         position = field.start + 4 * randomness.randrange(-(-field.length // 4))
-        value = randomness.choice((0, 1, P - 1, P, P + 1, 2**31, 2**32 - 1, randomness.getrandbits(32)))
+        value = randomness.choice((0, 1, 2, P - 2, P - 1, randomness.randrange(P), P, 2**32 - 1))
         return _replaced(data, position, value.to_bytes(4, self.order))[: len(data)]
 
     def _with_filled_field(self, data: bytes, randomness: Random) -> bytes:
         field = randomness.choice(self.fields)
-        return _replaced(data, field.start, randomness.choice((b"\0", b"\x7f", b"\xff")) * field.length)
+        return _replaced(data, field.start, randomness.choice((b"\0", b"\1", b"\x7f", b"\xff")) * field.length)
 
     def _with_other_field(self, data: bytes, randomness: Random) -> bytes:
         """A field in the place of another one of its length: a root as a root, claims of another layer."""

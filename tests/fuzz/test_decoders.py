@@ -1,6 +1,7 @@
 """Random and mutated bytes into every decoder of untrusted input: accepted, or the typed error; never anything else.
 
-FUZZ_EXAMPLES sets the number of examples (default 60); `make fuzz` runs 2,000. Hypothesis prints the failing example.
+FUZZ_EXAMPLES sets the number of examples (default 60); `make fuzz` runs 2,000. Hypothesis prints the failing example, the
+tests of changed seeds print their FUZZ_SEED.
 """
 
 from __future__ import annotations
@@ -8,8 +9,8 @@ from __future__ import annotations
 import json
 import os
 import random
+from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -23,17 +24,14 @@ from exchange.auth.signature import recover_address
 from exchange.errors import JournalCorrupt, Refusal
 from exchange.storage.layout import decode_group_header, decode_records, decode_segment_header
 from exchange.ws.frames import decode_frame
-from gpu.reference import ReferenceDevice
 from matching import codec
 from matching.errors import CodecError
-from tests.soundness.golden import golden_keys
-from zk.configuration import ConfigName
-from zk.errors import ElfError, VerificationError
-from zk.machine.keys import VerifyingKey
-from zk.machine.verifier import verify
+from tests.fuzz.targets import ACCEPTED, targets
+from zk.errors import ElfError
 from zk.vm.elf import load_elf
 
-VECTORS = Path(__file__).resolve().parent.parent / "vectors"
+ALL = targets()
+SLOW = "large-proof-form-P2"  # its key takes 5 s
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
 fuzz = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -127,36 +125,45 @@ def test_any_server_frame_is_read_or_a_protocol_error(text: str) -> None:
     _accepted_or(ProtocolError, lambda: Session(Venue(1, bytes(20))).receive(text))
 
 
-@pytest.fixture(scope="module", params=["P2", "K"])
-def golden(request: pytest.FixtureRequest) -> tuple[VerifyingKey, bytes]:
-    config: ConfigName = request.param
-    return golden_keys(config, ReferenceDevice())[1], (VECTORS / f"toy_{config}_v1.proof").read_bytes()
+def _examples(name: str) -> int:
+    """Fewer for proofs: reading one takes 10 to 100 ms, a large one up to a second."""
+    return max(5, EXAMPLES // (40 if name.startswith("large-") else 10 if name.startswith("proof-") else 1))
 
 
-def test_mutated_proofs_are_refused_by_name(golden: tuple[VerifyingKey, bytes]) -> None:
-    key, proof = golden
-    randomness = random.Random(EXAMPLES)
-    for _ in range(max(6, EXAMPLES // 10)):
-        data = bytearray(proof)
-        for _ in range(randomness.randint(1, 4)):
-            position = randomness.randrange(len(data))
-            choice = randomness.random()
-            if choice < 0.6:
-                data[position] ^= 1 << randomness.randrange(8)
-            elif choice < 0.8:
-                del data[position : position + randomness.randint(1, 64)]
-            else:
-                data[position:position] = randomness.randbytes(randomness.randint(1, 64))
-        if bytes(data) == proof:
-            continue
-        with pytest.raises(VerificationError):
-            verify(key, bytes(data))
+@pytest.mark.parametrize("name", [name for name in ALL if name != SLOW or EXAMPLES > 60])
+def test_changed_seeds_are_accepted_or_refused_by_name(name: str) -> None:
+    seed = int(os.environ.get("FUZZ_SEED", random.randrange(2**32)))
+    print(f"FUZZ_SEED={seed}")
+    target = ALL[name]
+    for data in target.mutants(_examples(name), random.Random(seed)):
+        try:
+            target.outcome(data)
+        except Exception as error:
+            raise AssertionError(f"{name}: {error!r} for {data[:2000].hex()}") from error
 
 
-def test_random_bytes_are_no_proof(golden: tuple[VerifyingKey, bytes]) -> None:
-    key, proof = golden
+@pytest.mark.parametrize("name", [name for name in ALL if "proof" not in name])
+@fuzz
+@given(st.binary(max_size=400))
+def test_any_bytes_are_accepted_or_refused_by_name(name: str, data: bytes) -> None:
+    ALL[name].outcome(data)
+
+
+@pytest.mark.parametrize("name", ["proof-P2", "proof-K"])
+def test_random_bytes_are_no_proof(name: str) -> None:
+    (proof,) = ALL[name].seeds()
     randomness = random.Random(EXAMPLES)
     for length in (0, 1, 7, 100, 5000):
         for prefix in (0, 8, 60, 300):
-            with pytest.raises(VerificationError):
-                verify(key, proof[:prefix] + randomness.randbytes(length))
+            assert ALL[name].outcome(proof[:prefix] + randomness.randbytes(length)) != ACCEPTED
+
+
+@pytest.mark.parametrize("name", ["proof-P2", "proof-K"])
+def test_changes_of_a_proof_reach_every_kind_of_refusal(name: str) -> None:
+    """The mutations are worth something: they get through the header to the argument and the opening."""
+    count, randomness = 100 if name == "proof-P2" else 240, random.Random(4)
+    outcomes = Counter(ALL[name].outcome(data) for data in ALL[name].mutants(count, randomness))
+    expected = {"HeaderError", "ShapeError", "NonCanonicalError", "TruncatedProofError", "LayerError", "MerkleError"}
+    assert expected <= set(outcomes), outcomes
+    form = Counter(ALL[name.replace("-", "-form-")].outcome(data) for data in ALL[name].mutants(count, randomness))
+    assert form[ACCEPTED] >= count // 20 and form["TruncatedProofError"], form
