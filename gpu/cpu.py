@@ -116,8 +116,11 @@ class CpuFractionTree(FractionTree):
         p, q = _values(self._native.root)
         return p, q
 
-    def layer(self, index: int, point: Sequence[ExtValue], combination: ExtValue) -> LayerProver:
-        return CpuLayerProver(self._native.layer(index, to_words(point), to_words([combination])))
+    def layer(
+        self, index: int, point: Sequence[ExtValue], combination: ExtValue, claim: ExtValue | None = None
+    ) -> LayerProver:
+        known = to_words([] if claim is None else [claim])
+        return CpuLayerProver(self._native.layer(index, to_words(point), to_words([combination]), known))
 
 
 class CpuZerocheckProver(ZerocheckProver):

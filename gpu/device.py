@@ -90,8 +90,14 @@ class FractionTree(ABC):
         """(p_0, q_0)."""
 
     @abstractmethod
-    def layer(self, index: int, point: Sequence[ExtValue], combination: ExtValue) -> LayerProver:
-        """The prover of layer `index` >= 1 for the claim p(point) + combination * q(point) on layer index - 1."""
+    def layer(
+        self, index: int, point: Sequence[ExtValue], combination: ExtValue, claim: ExtValue | None = None
+    ) -> LayerProver:
+        """The prover of layer `index` >= 1 for the claim p(point) + combination * q(point) on layer index - 1.
+
+        Layers are proven from the root on. `claim` is the value of the claim where the caller knows it, which saves work; with a
+        false one the messages are unspecified.
+        """
 
 
 class ZerocheckProver(ABC):

@@ -192,11 +192,15 @@ FractionTree* fraction_tree(const Kernels& kernels, const std::vector<const Boun
     return new FractionTree(kernels, list, constants.data(), log_leaves);
 }
 
-LayerProver* prove_layer(FractionTree& tree, usize index, const ConstWords& point, const ConstWords& combination) {
+// claim: one value, or none where it is not known.
+LayerProver* prove_layer(FractionTree& tree, usize index, const ConstWords& point, const ConstWords& combination,
+                         const ConstWords& claim) {
     std::vector<Element> coordinates = elements(point);
     const Element value = element(combination);
+    std::optional<Element> known;
+    if (claim.size() != 0) known = element(claim);
     const nb::gil_scoped_release release;
-    return new LayerProver(tree.layer(index, std::move(coordinates), value));
+    return new LayerProver(tree.layer(index, std::move(coordinates), value, known));
 }
 
 void bind_fractions(nb::module_& module, nb::class_<Kernels>& kernels) {
