@@ -154,6 +154,15 @@ class Device(ABC):
     def upload(self, values: U32) -> Tensor:
         """Canonical values of any shape to a base tensor of that shape (extension: shape (5, n))."""
 
+    def stack(self, parts: Sequence[U32], shape: tuple[int, int]) -> Tensor:
+        """A base tensor of `shape` that holds the canonical values of `parts` one after another, then zeros."""
+        flat = np.zeros(shape[0] * shape[1], dtype=np.uint32)
+        end = 0
+        for part in parts:
+            flat[end : end + part.size] = part.reshape(-1)
+            end += part.size
+        return self.upload(flat.reshape(shape))
+
     @abstractmethod
     def download(self, tensor: Tensor) -> U32:
         """The canonical values of a tensor."""

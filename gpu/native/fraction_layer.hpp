@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "gpu/kernels/table.cuh"
+#include "gpu/native/buffer.hpp"
 #include "gpu/native/extension_array.hpp"
 #include "gpu/native/threads.hpp"
 

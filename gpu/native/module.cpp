@@ -26,6 +26,16 @@ void require(bool condition, const char* message) {
     if (!condition) throw std::invalid_argument(message);
 }
 
+// Uninitialised words of this shape, from the arena of the kernels.
+nb::ndarray<nb::numpy, u32> empty(const std::vector<usize>& shape) {
+    usize count = 1;
+    for (const usize length : shape) count *= length;
+    auto buffer = std::make_unique<Buffer>(count);
+    u32* data = buffer->data();
+    const nb::capsule owner(buffer.release(), [](void* held) noexcept { delete static_cast<Buffer*>(held); });
+    return nb::ndarray<nb::numpy, u32>(data, shape.size(), shape.data(), owner);
+}
+
 constexpr usize CONVERSION_GRAIN = usize{1} << 16;
 
 void to_montgomery(const Kernels& kernels, const ConstWords& from, const Words& to) {
@@ -384,6 +394,7 @@ NB_MODULE(_native, module) {
     module.doc() = "CPU kernels of the prover";
     module.def("instruction_sets", &available_instruction_sets);
     module.def("thread_count", &thread_count);
+    module.def("empty", &empty, nb::arg("shape"));
     module.def("kernels", &find_kernels, nb::rv_policy::reference);
     nb::class_<Kernels> kernels(module, "Kernels");
     kernels.def_prop_ro("name", [](const Kernels& k) { return k.name; });
