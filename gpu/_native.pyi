@@ -1,5 +1,7 @@
 """Types of the native module (see gpu/native/module.cpp)."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,6 +9,7 @@ _Words = NDArray[np.uint32]
 
 def instruction_sets() -> list[str]: ...
 def thread_count() -> int: ...
+def empty(shape: Sequence[int]) -> _Words: ...
 def kernels(name: str) -> Kernels: ...
 
 class Commitment:
@@ -26,7 +29,7 @@ class LayerProver:
 
 class FractionTree:
     root: list[list[int]]
-    def layer(self, index: int, point: _Words, combination: _Words) -> LayerProver: ...
+    def layer(self, index: int, point: _Words, combination: _Words, claim: _Words) -> LayerProver: ...
 
 class ZerocheckProver:
     def round(self) -> list[list[int]]: ...

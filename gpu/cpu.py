@@ -116,8 +116,11 @@ class CpuFractionTree(FractionTree):
         p, q = _values(self._native.root)
         return p, q
 
-    def layer(self, index: int, point: Sequence[ExtValue], combination: ExtValue) -> LayerProver:
-        return CpuLayerProver(self._native.layer(index, to_words(point), to_words([combination])))
+    def layer(
+        self, index: int, point: Sequence[ExtValue], combination: ExtValue, claim: ExtValue | None = None
+    ) -> LayerProver:
+        known = to_words([] if claim is None else [claim])
+        return CpuLayerProver(self._native.layer(index, to_words(point), to_words([combination]), known))
 
 
 class CpuZerocheckProver(ZerocheckProver):
@@ -153,7 +156,7 @@ class CpuWeightedSumProver(WeightedSumProver):
         self._native.bind(to_words([challenge]))
 
     def values(self) -> Tensor:
-        planes = np.empty((5, self._native.size), dtype=np.uint32)
+        planes = _native.empty((5, self._native.size))
         self._native.copy_values(planes)
         return planes
 
@@ -173,12 +176,24 @@ class CpuDevice(Device):
         self._loaded: dict[ChipProgram, CpuLoadedChip] = {}
 
     def upload(self, values: U32) -> Tensor:
-        tensor = np.empty(values.shape, dtype=np.uint32)
+        tensor = _native.empty(values.shape)
+        self._convert(values, tensor)
+        return tensor
+
+    def stack(self, parts: Sequence[U32], shape: tuple[int, int]) -> Tensor:
+        tensor = _native.empty(shape)
+        flat, end = tensor.reshape(-1), 0
+        for part in parts:
+            self._convert(part, flat[end : end + part.size])
+            end += part.size
+        flat[end:] = 0
+        return tensor
+
+    def _convert(self, values: U32, tensor: Tensor) -> None:
         try:
             self.kernels.to_montgomery(np.ascontiguousarray(values, dtype=np.uint32), tensor)
         except ValueError as error:
             raise TensorError(f"upload: expected values below {P}, found {int(values.max())}") from error
-        return tensor
 
     def download(self, tensor: Tensor) -> U32:
         values = np.empty(tensor.shape, dtype=np.uint32)

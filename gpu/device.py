@@ -90,8 +90,14 @@ class FractionTree(ABC):
         """(p_0, q_0)."""
 
     @abstractmethod
-    def layer(self, index: int, point: Sequence[ExtValue], combination: ExtValue) -> LayerProver:
-        """The prover of layer `index` >= 1 for the claim p(point) + combination * q(point) on layer index - 1."""
+    def layer(
+        self, index: int, point: Sequence[ExtValue], combination: ExtValue, claim: ExtValue | None = None
+    ) -> LayerProver:
+        """The prover of layer `index` >= 1 for the claim p(point) + combination * q(point) on layer index - 1.
+
+        Layers are proven from the root on. `claim` is the value of the claim where the caller knows it, which saves work; with a
+        false one the messages are unspecified.
+        """
 
 
 class ZerocheckProver(ABC):
@@ -147,6 +153,15 @@ class Device(ABC):
     @abstractmethod
     def upload(self, values: U32) -> Tensor:
         """Canonical values of any shape to a base tensor of that shape (extension: shape (5, n))."""
+
+    def stack(self, parts: Sequence[U32], shape: tuple[int, int]) -> Tensor:
+        """A base tensor of `shape` that holds the canonical values of `parts` one after another, then zeros."""
+        flat = np.zeros(shape[0] * shape[1], dtype=np.uint32)
+        end = 0
+        for part in parts:
+            flat[end : end + part.size] = part.reshape(-1)
+            end += part.size
+        return self.upload(flat.reshape(shape))
 
     @abstractmethod
     def download(self, tensor: Tensor) -> U32:

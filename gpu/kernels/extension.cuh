@@ -34,6 +34,9 @@ struct Ext {
     friend BLINDBOOK_INLINE Ext operator-(const Ext& a, const Ext& b) {
         return {{a.c[0] - b.c[0], a.c[1] - b.c[1], a.c[2] - b.c[2], a.c[3] - b.c[3], a.c[4] - b.c[4]}};
     }
+    friend BLINDBOOK_INLINE bool operator==(const Ext& a, const Ext& b) {
+        return a.c[0] == b.c[0] && a.c[1] == b.c[1] && a.c[2] == b.c[2] && a.c[3] == b.c[3] && a.c[4] == b.c[4];
+    }
     friend BLINDBOOK_INLINE Ext operator*(const Ext& a, V b) {
         return {{a.c[0] * b, a.c[1] * b, a.c[2] * b, a.c[3] * b, a.c[4] * b}};
     }
@@ -176,6 +179,17 @@ BLINDBOOK_INLINE Element power(Element base, u64 exponent) {
         base = base * base;
     }
     return result;
+}
+
+// 1 / a for a other than 0: the conjugates a^p .. a^(p^4) multiplied with a give the norm, which is in F.
+BLINDBOOK_INLINE Element inverse(const Element& a) {
+    Element conjugate = a;
+    Element conjugates = Element::one();
+    for (int i = 1; i < 5; ++i) {
+        conjugate = power(conjugate, P);
+        conjugates = conjugates * conjugate;
+    }
+    return conjugates * inverse((a * conjugates).c[0]);
 }
 
 }  // namespace blindbook::BLINDBOOK_ISA

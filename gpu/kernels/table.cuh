@@ -73,15 +73,26 @@ struct Kernels {
     void (*weighted_runs)(const u32* values, usize runs, usize length, const u32* tables, usize count, u32* sums);
     void (*base_dots)(const u32* values, usize length, const u32* powers, usize points, usize stride, u32* sums);
 
-    // fraction.cuh; sums: [2][5]
+    // fraction.cuh; sums: [3][5]
     void (*fraction_parents)(const u32* p0, const u32* q0, const u32* p1, const u32* q1, u32* p, u32* q, usize blocks);
     void (*leaf_parents)(const u32* p0, const u32* q0, const u32* p1, const u32* q1, u32* p, u32* q, usize blocks);
-    void (*layer_first_round)(const LayerTables& tables, usize blocks, const u32* eq, const u32* combination,
+    void (*mixed_parents)(const u32* p0, const u32* q0, const u32* p1, const u32* q1, unsigned base, u32* p, u32* q,
+                          usize blocks);
+    void (*layer_first_round)(const LayerTables& tables, usize blocks, const u32* eq, const u32* combination, bool both,
                               u32* sums);
-    void (*leaf_first_round)(const LayerTables& tables, usize blocks, const u32* eq, const u32* combination, u32* sums);
+    void (*leaf_first_round)(const LayerTables& tables, usize blocks, const u32* eq, const u32* combination, bool both,
+                             u32* sums);
+    void (*mixed_first_round)(const LayerTables& tables, unsigned base, usize blocks, const u32* eq,
+                              const u32* combination, bool both, u32* sums);
+    void (*pad_first_round)(const LayerTables& tables, usize blocks, const u32* eq, const u32* combination, bool both,
+                            u32* sums);
     void (*layer_next_round)(const FoldTables& tables, usize blocks, const u32* challenge, const u32* eq, u32* sums);
     void (*leaf_next_round)(const FoldTables& tables, usize blocks, const u32* challenge, const u32* eq,
                             const u32* combination, u32* sums);
+    void (*mixed_next_round)(const FoldTables& tables, unsigned base, usize blocks, const u32* challenge, const u32* eq,
+                             const u32* combination, u32* sums);
+    void (*pad_next_round)(const FoldTables& tables, bool base, usize blocks, const u32* challenge, const u32* eq,
+                           const u32* combination, u32* sums);
 
     // zerocheck.cuh; sums: [3][5]
     void (*zerocheck_base_round)(const ZerocheckChunk& chunk, u32* scratch, u32* sums);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "gpu/kernels/table.cuh"
+#include "gpu/native/buffer.hpp"
 #include "gpu/native/threads.hpp"
 
 namespace blindbook {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "gpu/kernels/extension.cuh"
+#include "gpu/native/buffer.hpp"
 #include "gpu/native/threads.hpp"
 
 namespace blindbook {

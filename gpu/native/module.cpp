@@ -26,6 +26,16 @@ void require(bool condition, const char* message) {
     if (!condition) throw std::invalid_argument(message);
 }
 
+// Uninitialised words of this shape, from the arena of the kernels.
+nb::ndarray<nb::numpy, u32> empty(const std::vector<usize>& shape) {
+    usize count = 1;
+    for (const usize length : shape) count *= length;
+    auto buffer = std::make_unique<Buffer>(count);
+    u32* data = buffer->data();
+    const nb::capsule owner(buffer.release(), [](void* held) noexcept { delete static_cast<Buffer*>(held); });
+    return nb::ndarray<nb::numpy, u32>(data, shape.size(), shape.data(), owner);
+}
+
 constexpr usize CONVERSION_GRAIN = usize{1} << 16;
 
 void to_montgomery(const Kernels& kernels, const ConstWords& from, const Words& to) {
@@ -192,11 +202,15 @@ FractionTree* fraction_tree(const Kernels& kernels, const std::vector<const Boun
     return new FractionTree(kernels, list, constants.data(), log_leaves);
 }
 
-LayerProver* prove_layer(FractionTree& tree, usize index, const ConstWords& point, const ConstWords& combination) {
+// claim: one value, or none where it is not known.
+LayerProver* prove_layer(FractionTree& tree, usize index, const ConstWords& point, const ConstWords& combination,
+                         const ConstWords& claim) {
     std::vector<Element> coordinates = elements(point);
     const Element value = element(combination);
+    std::optional<Element> known;
+    if (claim.size() != 0) known = element(claim);
     const nb::gil_scoped_release release;
-    return new LayerProver(tree.layer(index, std::move(coordinates), value));
+    return new LayerProver(tree.layer(index, std::move(coordinates), value, known));
 }
 
 void bind_fractions(nb::module_& module, nb::class_<Kernels>& kernels) {
@@ -380,6 +394,7 @@ NB_MODULE(_native, module) {
     module.doc() = "CPU kernels of the prover";
     module.def("instruction_sets", &available_instruction_sets);
     module.def("thread_count", &thread_count);
+    module.def("empty", &empty, nb::arg("shape"));
     module.def("kernels", &find_kernels, nb::rv_policy::reference);
     nb::class_<Kernels> kernels(module, "Kernels");
     kernels.def_prop_ro("name", [](const Kernels& k) { return k.name; });

@@ -4,22 +4,13 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdlib>
-#include <map>
 #include <mutex>
-#include <new>
 #include <thread>
 #include <vector>
-
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
 
 namespace blindbook {
 
 namespace {
-
-constexpr usize HUGE_PAGE_BYTES = usize{1} << 21;
-constexpr usize LINE_BYTES = 64;
 
 class Pool {
   public:
@@ -118,65 +109,6 @@ void parallel_ranges(usize total, usize grain, const std::function<void(usize be
         const usize begin = task * grain;
         body(begin, begin + grain < total ? begin + grain : total, thread);
     });
-}
-
-namespace {
-
-// Freed large blocks, kept for the next buffer of about their size: fresh pages must be cleared by the kernel, which
-// costs more than most passes over them.
-class BlockCache {
-  public:
-    static BlockCache& instance() {
-        static BlockCache cache;
-        return cache;
-    }
-
-    void* take(usize& bytes) {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        const auto found = free_.lower_bound(bytes);
-        if (found == free_.end() || found->first > bytes + bytes / 2) return nullptr;
-        void* memory = found->second;
-        bytes = found->first;
-        kept_ -= bytes;
-        free_.erase(found);
-        return memory;
-    }
-
-    bool keep(void* memory, usize bytes) {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        if (kept_ + bytes > KEPT_BYTES_MAX) return false;
-        free_.emplace(bytes, memory);
-        kept_ += bytes;
-        return true;
-    }
-
-  private:
-    static constexpr usize KEPT_BYTES_MAX = usize{3} << 29;  // 1.5 GiB
-    std::mutex mutex_;
-    std::multimap<usize, void*> free_;
-    usize kept_ = 0;
-};
-
-}  // namespace
-
-Buffer::Buffer(usize words) : size_(words) {
-    const usize bytes = words * sizeof(u32);
-    const bool large = bytes >= HUGE_PAGE_BYTES;
-    const usize alignment = large ? HUGE_PAGE_BYTES : LINE_BYTES;
-    usize rounded = std::max((bytes + alignment - 1) / alignment * alignment, alignment);
-    void* memory = large ? BlockCache::instance().take(rounded) : nullptr;
-    if (memory == nullptr) {
-        memory = std::aligned_alloc(alignment, rounded);
-        if (memory == nullptr) throw std::bad_alloc();
-#if defined(__linux__)
-        if (large) madvise(memory, rounded, MADV_HUGEPAGE);
-#endif
-    }
-    data_ = {static_cast<u32*>(memory), Deleter{large ? rounded : 0}};
-}
-
-void Buffer::Deleter::operator()(u32* data) const {
-    if (block_bytes == 0 || !BlockCache::instance().keep(data, block_bytes)) std::free(data);
 }
 
 }  // namespace blindbook

@@ -72,7 +72,10 @@ class ReferenceFractionTree(FractionTree):
         p, q = self._layers[0]
         return field.value(p), field.value(q)
 
-    def layer(self, index: int, point: Sequence[ExtValue], combination: ExtValue) -> LayerProver:
+    def layer(
+        self, index: int, point: Sequence[ExtValue], combination: ExtValue, claim: ExtValue | None = None
+    ) -> LayerProver:
+        del claim  # follows from the tables
         return ReferenceLayerProver(*self._layers[index], point, combination)
 
 

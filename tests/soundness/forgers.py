@@ -59,7 +59,9 @@ class ForgedTree(FractionTree):
     def root(self) -> tuple[ExtValue, ExtValue]:
         return self._numerator.c, self._inner.root()[1]
 
-    def layer(self, index: int, point: Sequence[ExtValue], combination: ExtValue) -> LayerProver:
+    def layer(
+        self, index: int, point: Sequence[ExtValue], combination: ExtValue, claim: ExtValue | None = None
+    ) -> LayerProver:
         inner = self._inner.layer(index, point, combination)
         if not self._forge_layers:
             self.error = zero()

@@ -141,7 +141,7 @@ class Prover:
             if tree.name == PREPROCESSED:
                 stack, commitment = self._pk.commit_preprocessed(self.device, self.shape)
             else:
-                stack = self.device.upload(self._stack(tree))
+                stack = upload_stack(self.device, self.shape, tree, self._traces)
                 commitment = self.device.commit(hash_name, stack, log_inv_rate)
                 self._send_root(tree.name, commitment.root)
             self.stacks[tree.name] = stack
@@ -248,10 +248,6 @@ class Prover:
             lambda done: self._progress("open", done),
         )
 
-    def _stack(self, tree: TreeLayout) -> Trace:
-        """The stack matrix (width, 2^log_rows) of a tree of trace columns, tail zero."""
-        return stack_columns(self.shape, tree, self._traces)
-
     def _send_root(self, tree_name: str, root: bytes) -> None:
         if tree_name == MAIN:
             self.channel.send_digest(Tag.ROOT, root)
@@ -320,20 +316,19 @@ def make_record(
     _check_admissible(key, shape)
     numbered = {c: traces[key.chips[c].program.name] for c in shape.present if key.chips[c].boundary}
     tree = next(tree for tree in shape.trees if tree.name == BOUNDARY)
-    stack = device.upload(stack_columns(shape, tree, numbered))
+    stack = upload_stack(device, shape, tree, numbered)
     root = device.commit(key.configuration.hasher.name, stack, key.parameters.log_inv_rate).root
     point = record_point(key, shard, heights, root)
     return BoundaryRecord(shard, tuple(heights), root, record_value(shape, point, numbered))
 
 
-def stack_columns(shape: Shape, tree: TreeLayout, traces: Mapping[int, Trace]) -> Trace:
-    """The stack matrix (width, 2^log_rows) of a tree of trace columns, tail zero. `traces` by chip number."""
-    flat = np.zeros(tree.width << shape.log_rows, dtype=np.uint32)
-    start = tree.start << shape.log_rows
-    for place in tree.columns:
-        offset = place.offset - start
-        flat[offset : offset + (1 << place.log_height)] = traces[place.chip][place.column]
-    return flat.reshape(tree.width, -1)
+def upload_stack(device: Device, shape: Shape, tree: TreeLayout, traces: Mapping[int, Trace]) -> Tensor:
+    """The stack matrix (width, 2^log_rows) of a tree of trace columns, tail zero, on the device. `traces` by chip number.
+
+    Columns lie at running offsets (section 6.4), so the matrix is their concatenation.
+    """
+    columns = [traces[place.chip][place.column] for place in tree.columns]
+    return device.stack(columns, (tree.width, 1 << shape.log_rows))
 
 
 def _check_admissible(key: VerifyingKey, shape: Shape) -> None:

@@ -56,7 +56,8 @@ def prove_layer(
 ) -> FractionClaim:
     """One layer: rounds from the highest variable down, then the four values that end them."""
     combination = channel.challenge(f"{name}.{layer}.lambda")
-    prover = tree.layer(layer, [x.c for x in claim.point], combination.c)
+    current = claim.numerator + combination * claim.denominator
+    prover = tree.layer(layer, [x.c for x in claim.point], combination.c, current.c)
     rho: list[Ext] = []
     for variable in reversed(range(layer - 1)):
         channel.send(Tag.GKR_ROUND, [Ext(value) for value in prover.round()])
