@@ -5,10 +5,15 @@ ZkError
 │   └── SignatureRegionError  its signature symbols do not enclose words of memory
 ├── GuestBuildError        the compiler refused a guest
 ├── InputFileError         a file of words or a proof cannot be read
-├── OutputFileError        a result cannot be written
+├── OutputFileError        a file cannot be written, or would replace something
 ├── SetupError             a program or machine breaks a rule that the proof relies on
 ├── AirError               a chip breaks a rule of the generator (proof system, section 5)
 ├── ExecutionError         the guest did something that has no proof
+│   ├── IllegalInstructionError   it ran into a word that is no RV32IM instruction
+│   ├── JumpError                 it jumped out of the program or to a misaligned address
+│   ├── MisalignedAccessError, UnmappedAccessError
+│   ├── OutOfHintsError, CycleLimitError
+│   └── CallError                 an ECALL that the machine refuses
 ├── ConformanceError       a run or its verified proof is not what the reference signature says
 ├── TraceError             a trace violates a constraint or a bus, or does not fit the machine
 ├── WorkerError            the prover worker failed or broke its protocol
@@ -25,6 +30,11 @@ ZkError
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zk.vm.fault_report import FaultReport
 
 
 class ZkError(Exception):
@@ -48,7 +58,7 @@ class InputFileError(ZkError):
 
 
 class OutputFileError(ZkError):
-    """A result cannot be written to its file."""
+    """A file or folder cannot be written, or is there already and must not be replaced."""
 
 
 class SetupError(ZkError):
@@ -60,15 +70,48 @@ class AirError(ZkError):
 
 
 class ExecutionError(ZkError):
-    """The guest did something that cannot be proven. `pc` and `symbol` say where, `cycle` when."""
+    """The guest did something that cannot be proven: at `pc`, `offset` bytes into the function `symbol`, in this `cycle`.
 
-    def __init__(self, reason: str, *, pc: int = 0, symbol: str | None = None, cycle: int = 0) -> None:
-        where = f"pc {pc:#010x}" + (f" in {symbol}" if symbol else "")
+    `report` describes the place in terms of the sources where somebody has asked for it (zk.vm.fault_report).
+    """
+
+    def __init__(self, reason: str, *, pc: int = 0, symbol: str | None = None, offset: int = 0, cycle: int = 0) -> None:
+        where = f"pc {pc:#010x}" + (f" in {symbol}+{offset:#x}" if symbol else "")
         super().__init__(f"{reason} ({where}, cycle {cycle})")
         self.reason = reason
         self.pc = pc
         self.symbol = symbol
+        self.offset = offset
         self.cycle = cycle
+        self.report: FaultReport | None = None
+
+
+class IllegalInstructionError(ExecutionError):
+    """The word at pc is no instruction of RV32IM."""
+
+
+class JumpError(ExecutionError):
+    """pc is misaligned or outside of the executable segments."""
+
+
+class MisalignedAccessError(ExecutionError):
+    """An access to an address that is no multiple of its size."""
+
+
+class UnmappedAccessError(ExecutionError):
+    """An access where the program has no memory, or at or above 2^30."""
+
+
+class OutOfHintsError(ExecutionError):
+    """The guest asked for more private words than it was given."""
+
+
+class CycleLimitError(ExecutionError):
+    """No HALT within the limit of cycles."""
+
+
+class CallError(ExecutionError):
+    """An ECALL with a number or arguments that the machine refuses."""
 
 
 class ConformanceError(ZkError):

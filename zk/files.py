@@ -43,18 +43,29 @@ def read_words(path: Path) -> NDArray[np.uint32]:
     return np.frombuffer(content, dtype="<u4").astype(np.uint32)
 
 
+def check_writable(path: Path) -> None:
+    """Demands that `write_atomically` can succeed, before the work that makes the content. Raises OutputFileError."""
+    if path.is_dir():
+        raise OutputFileError(f"{path}: expected a file, found a folder")
+    existing = next(folder for folder in (path.parent, *path.parent.absolute().parents) if folder.exists())
+    if not existing.is_dir():
+        raise OutputFileError(f"{path}: {existing} is no folder")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise OutputFileError(f"{path}: no permission to write to {existing}")
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """The file has the old or the new content, never a part of it; the new one is on disk before it is visible.
 
-    Raises OutputFileError where it cannot be written.
+    Raises OutputFileError.
     """
     try:
-        _write_and_replace(path, content)
+        _replace(path, content)
     except OSError as error:
         raise OutputFileError(f"{path}: {error.strerror}") from error
 
 
-def _write_and_replace(path: Path, content: bytes) -> None:
+def _replace(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -62,7 +73,14 @@ def _write_and_replace(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        Path(name).chmod(0o666 & ~_umask())  # mkstemp makes files for the owner alone
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

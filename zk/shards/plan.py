@@ -14,12 +14,12 @@ from zk.air.chip import Chip
 from zk.air.expression import P
 from zk.chips.buses import PROG
 from zk.chips.rows import Array
-from zk.errors import ExecutionError, TraceError
+from zk.errors import CycleLimitError, TraceError
 from zk.machine.boundary import SHARD_NUMBER_MAX
 from zk.shards.machine import ShardEnds
 from zk.vm._executor import Executor
 from zk.vm.elf import GuestProgram
-from zk.vm.executor import CYCLES_MAX, FAMILIES, RECORDED_CYCLES_MAX, call_mask, new_executor
+from zk.vm.executor import CYCLES_MAX, FAMILIES, RECORDED_CYCLES_MAX, call_mask, fault_error, new_executor
 from zk.vm.isa import IMMEDIATE_FORM, REGISTER_COUNT
 
 U32 = NDArray[np.uint32]
@@ -141,16 +141,15 @@ def make_plan(
     total = 0
     while not executor.halted:
         if total == max_cycles:
-            raise ExecutionError(f"no HALT within the limit of {max_cycles} cycles", pc=executor.pc, cycle=total)
+            reason = f"no HALT within the limit of {max_cycles} cycles"
+            raise CycleLimitError(reason, pc=executor.pc, cycle=total + 1)
         if len(shards) == SHARD_NUMBER_MAX:
             raise TraceError(f"a run of more than {SHARD_NUMBER_MAX} shards has no proof: choose longer shards")
         start = (executor.pc, executor.registers()[:, 0].copy(), executor.committed, executor.hints_read)
         limit = min(shard_cycles, max_cycles - total)
         executor.run_shard(hints, limit, COPROCESSOR_CELLS_MAX, False, call_mask(coprocessors))
         if executor.fault:
-            symbol = program.symbol_at(executor.pc)
-            cycle = total + executor.cycles + 1
-            raise ExecutionError(executor.fault, pc=executor.pc, symbol=symbol, cycle=cycle)
+            raise fault_error(program, executor, total)
         total += executor.cycles
         number = len(shards) + 1
         pc, registers, committed, hints_read = start

@@ -70,8 +70,23 @@ class GuestProgram:
 
     def symbol_at(self, address: int) -> str | None:
         """Name of the function that contains the address, where the file has symbols."""
+        found = self.locate(address)
+        return found[0] if found else None
+
+    def locate(self, address: int) -> tuple[str, int] | None:
+        """Name of the function that contains the address and the offset in it, where the file has symbols."""
         position = bisect_right(self.symbols, (address, "\U0010ffff"))
-        return self.symbols[position - 1][1] if position else None
+        if not position:
+            return None
+        start, name = self.symbols[position - 1]
+        return name, address - start
+
+    def instruction_at(self, address: int) -> int | None:
+        """The word at an address of the executable segments, legal or not."""
+        position = int(np.searchsorted(self.instruction_addresses, address))
+        if position == len(self.instruction_addresses) or int(self.instruction_addresses[position]) != address:
+            return None
+        return int(self.instruction_words[position])
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zk.coprocessors.poseidon2 import CONSTANTS
-from zk.errors import ExecutionError
+from zk.errors import (
+    CallError,
+    CycleLimitError,
+    ExecutionError,
+    IllegalInstructionError,
+    JumpError,
+    MisalignedAccessError,
+    OutOfHintsError,
+    UnmappedAccessError,
+)
 from zk.vm import _executor
+from zk.vm.debug_info import function_name
+from zk.vm.disassembly import explain_illegal
 from zk.vm.elf import GuestProgram
 from zk.vm.isa import OpCode
 
@@ -21,6 +32,14 @@ RECORDED_CYCLES_MAX = (1 << 22) - 1  # clk_end <= 2^22
 CYCLES_MAX = (1 << 29) - 1
 CALL_NUMBERS = {"P2": 3, "P2_PATH": 4, "EXT_DOT": 5}
 FAMILIES: tuple[str, ...] = tuple(_executor.families())
+
+_ERRORS: dict[str, type[ExecutionError]] = {
+    "misaligned": MisalignedAccessError,
+    "unmapped": UnmappedAccessError,
+    "hints": OutOfHintsError,
+    "cycles": CycleLimitError,
+    "call": CallError,
+}
 
 if _executor.op_codes() != {code.name: int(code) for code in OpCode}:
     raise ImportError("zk.vm._executor was built for another table of op codes: build it again")
@@ -55,7 +74,7 @@ class Execution:
         totals: dict[str, int] = {}
         for pc, count in zip(self.program.rom.pc.tolist(), self.executions.tolist(), strict=True):
             if count:
-                name = self.program.symbol_at(pc) or "(no symbol)"
+                name = function_name(self.program.symbol_at(pc) or "(no symbol)")
                 totals[name] = totals.get(name, 0) + count
         return sorted(totals.items(), key=lambda item: -item[1])
 
@@ -106,9 +125,7 @@ def call_mask(coprocessors: Iterable[str]) -> int:
 def finished(program: GuestProgram, machine: _executor.Executor, *, record: bool) -> Execution:
     """What an executor did that stopped at HALT or at the end of its shard. Raises ExecutionError after a fault."""
     if machine.fault:
-        raise ExecutionError(
-            machine.fault, pc=machine.pc, symbol=program.symbol_at(machine.pc), cycle=machine.cycles + 1
-        )
+        raise fault_error(program, machine)
     rows = {name: machine.take_rows(number) for number, name in enumerate(FAMILIES)} if record else {}
     addresses, values, times = (column[0] for column in machine.touched())
     return Execution(
@@ -122,3 +139,14 @@ def finished(program: GuestProgram, machine: _executor.Executor, *, record: bool
         touched=(addresses, values, times),
         rows=rows,
     )
+
+
+def fault_error(program: GuestProgram, machine: _executor.Executor, cycles_before: int = 0) -> ExecutionError:
+    """The error that says why the machine stopped; `cycles_before` were executed in earlier shards."""
+    kind, reason, word = _ERRORS.get(machine.fault_kind), machine.fault, program.instruction_at(machine.pc)
+    if kind is None:
+        kind = JumpError if word is None else IllegalInstructionError
+        reason += "" if word is None else f": {word:#010x}, {explain_illegal(word)}"
+    place = None if word is None else program.locate(machine.pc)
+    symbol, offset = (function_name(place[0]), place[1]) if place else (None, 0)
+    return kind(reason, pc=machine.pc, symbol=symbol, offset=offset, cycle=cycles_before + machine.cycles + 1)

@@ -47,13 +47,13 @@ def test_run_reads_hints_from_a_file(fibonacci: Path, tmp_path: Path, capsys: py
 @pytest.mark.parametrize(
     ("arguments", "status", "kind"),
     [
-        (("zkvm", "run", "{elf}"), 1, "ExecutionError"),
+        (("zkvm", "run", "{elf}"), 1, "OutOfHintsError"),
         (("zkvm", "run", "/absent"), 2, "ElfError"),
         (("zkvm", "run", "{source}"), 2, "ElfError"),
         (("zkvm", "run", "{elf}", "--hints", "/absent"), 2, "InputFileError"),
         (("zkvm", "verify", "{elf}", "/absent", "--log-rows", "13"), 2, "InputFileError"),
         (("zkvm", "verify", "{elf}", "{source}", "--log-rows", "13"), 1, "HeaderError"),
-        (("zkvm", "prove", "{elf}", "-o", "{folder}/proof", "--log-rows", "13"), 1, "ExecutionError"),
+        (("zkvm", "prove", "{elf}", "-o", "{folder}/proof", "--log-rows", "13"), 1, "OutOfHintsError"),
         (("zkvm", "build", "/absent", "-o", "{folder}/guest"), 2, "GuestBuildError"),
     ],
 )

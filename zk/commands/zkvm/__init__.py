@@ -1,7 +1,8 @@
 """`blindbook zkvm`: build, run, prove and verify guests, and check suites of them; one module per sub-command.
 
-Exit status: 0 done, 1 refused (a proof that is not accepted, a guest that cannot be executed or ends with a code other than 0), 2 wrong
-usage or unreadable input.
+Exit status: 0 done; 1 refused: a proof that is not accepted, a guest that cannot be executed or ends with a code other than 0; 2 wrong
+usage, or a file that cannot be read or written; 130 interrupted. With --json there is one object on stdout, {"error": {"type",
+"message"}} for an error of status 1 or 2 (wrong usage of options alone is told on stderr). Files appear complete or not at all.
 """
 
 from __future__ import annotations

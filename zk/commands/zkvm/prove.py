@@ -17,11 +17,18 @@ from zk.commands.zkvm.options import (
     HintsOption,
     JsonOption,
     LogRowsOption,
+    QuietOption,
     coprocessor_names,
     hint_words,
 )
-from zk.commands.zkvm.output import identity, print_result, progress_bars, reported_errors
-from zk.files import write_atomically
+from zk.commands.zkvm.output import (
+    described_faults,
+    identity,
+    print_result,
+    progress_bars,
+    reported_errors,
+)
+from zk.files import check_writable, write_atomically
 from zk.vm.elf import read_elf
 
 
@@ -34,18 +41,21 @@ def prove(
     coprocessor: CoprocessorsOption = [Coprocessor.P2],  # noqa: B006 (typer reads it, nobody changes it)
     log_rows: LogRowsOption = None,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Execute a guest and prove the run."""
     from gpu import default_device
     from zk.vm.keys import guest_keys
     from zk.vm.proving import prove_guest
 
-    with reported_errors(as_json), progress_bars(as_json) as report:
-        program, words = read_elf(elf), hint_words(hints, hint)
+    with reported_errors(as_json), progress_bars(as_json, quiet) as report:
+        program, words, names = read_elf(elf), hint_words(hints, hint), coprocessor_names(coprocessor)
+        check_writable(out)
         device = default_device()
         report("keys", 0.0)
-        keys = guest_keys(program, config.value, coprocessor_names(coprocessor), device, log_rows_max=log_rows)
-        proven = prove_guest(keys, words, device, report)
+        keys = guest_keys(program, config.value, names, device, log_rows_max=log_rows)
+        with described_faults(elf, program, words, names):
+            proven = prove_guest(keys, words, device, report)
         write_atomically(out, proven.proof)
     result = {
         **identity(program),
@@ -60,4 +70,4 @@ def prove(
         "proof_bytes": len(proven.proof),
         "security_bits": round(float(keys.verifying.security().total), 2),
     }
-    print_result(result, as_json)
+    print_result(result, as_json, quiet)

@@ -15,6 +15,7 @@ from zk.commands.zkvm.options import (
     ElfArgument,
     JsonOption,
     LogRowsOption,
+    QuietOption,
     coprocessor_names,
 )
 from zk.commands.zkvm.output import identity, print_result, progress_bars, reported_errors
@@ -29,13 +30,14 @@ def verify(
     coprocessor: CoprocessorsOption = [Coprocessor.P2],  # noqa: B006 (typer reads it, nobody changes it)
     log_rows: LogRowsOption = None,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Check a proof against the program. The verifying key is derived from the ELF file."""
     from gpu import default_device
     from zk.vm.keys import guest_keys
     from zk.vm.proving import verify_guest
 
-    with reported_errors(as_json), progress_bars(as_json) as report:
+    with reported_errors(as_json), progress_bars(as_json, quiet) as report:
         program, content = read_elf(elf), read_bytes(proof)
         report("keys", 0.0)
         names = coprocessor_names(coprocessor)
@@ -50,4 +52,4 @@ def verify(
         "exit_code": result.exit_code,
         "outputs": result.outputs,
     }
-    print_result(accepted, as_json)
+    print_result(accepted, as_json, quiet)

@@ -113,6 +113,7 @@ OwnedCounts nodes_of(const CallTree& tree) {
 OwnedWords call_sites_of(const CallTree& tree) {
     std::vector<std::uint32_t> sites;
     for (std::size_t depth = 1; depth < tree.frames().size(); ++depth) sites.push_back(tree.frames()[depth].site);
+    if (tree.is_calling()) sites.push_back(tree.last_pc());
     const std::size_t count = sites.size();
     return own(std::move(sites), 1, count);
 }

@@ -53,6 +53,8 @@ class CallTree final : public Observer {
     [[nodiscard]] const std::vector<CallNode>& nodes() const { return nodes_; }
     // Pending calls, outermost first; the first entry is the program itself and has no call.
     [[nodiscard]] const std::vector<CallFrame>& frames() const { return frames_; }
+    // The last instruction was a call; it is no frame yet.
+    [[nodiscard]] bool is_calling() const { return jump_ == Jump::Call; }
     // The last instruction that was fetched; 0 if none was.
     [[nodiscard]] std::uint32_t last_pc() const { return last_pc_; }
 
