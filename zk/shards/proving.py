@@ -187,10 +187,10 @@ def _prove_parts(
     found = {part.number: proof for part in parts if (proof := find_part(keys, part, folder)) is not None}
     missing = [part for part in parts if part.number not in found]
     label = {part.number: f"shard {part.number}/{len(parts) - 1}" if part.number else "memory" for part in parts}
-    for number in found:
-        report(label[number], 1.0)
+    report("shards", len(found) / len(parts))
     for proof in prove_all(keys, missing, device, lambda number, done: report(label[number], done), jobs, folder):
         found[proof.number] = proof
+        report("shards", len(found) / len(parts))
     return [found[part.number] for part in parts]
 
 

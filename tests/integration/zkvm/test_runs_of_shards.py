@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+import zk.cli
 from gpu import default_device
 from tests.unit.vm.assembler import DATA, call, constant, finish, immediate_form, load, program, random_program, store
 from zk.errors import ExecutionError, TraceError, VerificationError
@@ -19,6 +22,7 @@ from zk.shards.proving import RunProof, plan_run, prove_run
 from zk.shards.verifier import verify_run
 from zk.vm.elf import GuestProgram
 from zk.vm.executor import execute
+from zk.vm.guest import build_sample
 from zk.vm.model import Model
 
 LOG_ROWS = 14
@@ -63,7 +67,7 @@ def test_proof_does_not_depend_on_the_number_of_processes(keys: ShardKeys, run: 
         folder=tmp_path,
     )
     assert again.proof == run.proof
-    expected = {"boundary", "memory", *(f"shard {n}/{run.shards}" for n in range(1, run.shards + 1))}
+    expected = {"boundary", "shards", "memory", *(f"shard {n}/{run.shards}" for n in range(1, run.shards + 1))}
     assert set(seen) == expected
     assert len(list(tmp_path.glob("part-*.proof"))) == run.shards + 1
 
@@ -207,3 +211,32 @@ def test_limits_of_a_run() -> None:
         patch.setattr(plan, "SHARD_NUMBER_MAX", 3)
         with pytest.raises(TraceError, match="more than 3 shards"):
             plan_run(keys, NO_HINTS, shard_cycles=16)
+
+
+def test_command_line_splits_and_verifies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A long run is proven in shards; the same commands serve runs of either length."""
+    build_sample("fibonacci", tmp_path / "guest.elf")
+    arguments = [str(tmp_path / "guest.elf"), "--log-rows", "14", "--json"]
+    proof = tmp_path / "guest.proof"
+    status, proven = _blindbook(
+        capsys, "prove", *arguments, "-o", str(proof), "--hint", "100", "--shard-cycles", "300", "--jobs", "2"
+    )
+    assert status == 0 and proven["shards"] > 1 and proven["security_bits"] >= 100
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["guest.elf", "guest.proof"]
+    status, verified = _blindbook(capsys, "verify", *arguments[:1], str(proof), *arguments[1:])
+    assert status == 0
+    assert {name: verified[name] for name in ("accepted", "cycles", "shards", "vk_digest")} == {
+        "accepted": True,
+        **{name: proven[name] for name in ("cycles", "shards", "vk_digest")},
+    }
+    changed = bytearray(proof.read_bytes())
+    changed[-1] ^= 1
+    proof.write_bytes(changed)
+    status, refused = _blindbook(capsys, "verify", *arguments[:1], str(proof), *arguments[1:])
+    assert (status, refused["error"]["type"]) == (1, "FinalIdentityError")
+
+
+def _blindbook(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
+    with pytest.raises(SystemExit) as ended:
+        zk.cli.main(["zkvm", *arguments])
+    return int(ended.value.code or 0), json.loads(capsys.readouterr().out)

@@ -114,11 +114,12 @@ def progress_bars(as_json: bool, quiet: bool = False) -> Iterator[Callable[[str,
         tasks: dict[str, TaskID] = {}
 
         def report(stage: str, done: float) -> None:
+            is_part = stage == "memory" or stage.startswith("shard ")  # parts of a run, proven at the same time
             if stage not in tasks:
-                for task in tasks.values():
+                for task in () if is_part else tasks.values():
                     bars.update(task, total=1.0, completed=1.0)
                 tasks[stage] = bars.add_task(stage, total=None)
             if done > 0:
-                bars.update(tasks[stage], total=1.0, completed=done)
+                bars.update(tasks[stage], total=1.0, completed=done, visible=not (is_part and done >= 1))
 
         yield report

@@ -34,21 +34,18 @@ def verify(
 ) -> None:
     """Check a proof against the program. The verifying key is derived from the ELF file."""
     from gpu import default_device
-    from zk.vm.keys import guest_keys
-    from zk.vm.proving import verify_guest
+    from zk.shards.programs import KeyOptions, verify_program
 
     with reported_errors(as_json), progress_bars(as_json, quiet) as report:
         program, content = read_elf(elf), read_bytes(proof)
-        report("keys", 0.0)
-        names = coprocessor_names(coprocessor)
-        keys = guest_keys(program, config.value, names, default_device(), log_rows_max=log_rows)
-        report("verify", 0.0)
-        result = verify_guest(keys.verifying, content)
+        options = KeyOptions(config.value, coprocessor_names(coprocessor), log_rows)
+        result = verify_program(program, content, options, default_device(), report)
     accepted = {
         "accepted": True,
         **identity(program),
-        "vk_digest": keys.verifying.digest.hex(),
+        "vk_digest": result.vk_digest.hex(),
         "cycles": result.cycles,
+        "shards": result.shards,
         "exit_code": result.exit_code,
         "outputs": result.outputs,
     }
