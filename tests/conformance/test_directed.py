@@ -12,8 +12,22 @@ import pytest
 from tests.conformance.directed import CORE_PAIRS, PAIRS, PROGRAMS, directed_snippets
 from tests.conformance.oracles import check_equal, executor_memory, model_memory, qemu_memories, require_qemu
 from tests.conformance.snippets import Snippet
-from tests.unit.vm.assembler import BRANCHES, EBREAK, finish, jalr, load, model_of, program, store
+from tests.unit.vm.assembler import (
+    BRANCHES,
+    EBREAK,
+    LOADS,
+    STORES,
+    constant,
+    finish,
+    immediate_form,
+    jalr,
+    load,
+    model_of,
+    program,
+    store,
+)
 from zk.air.check import check_trace
+from zk.errors import ExecutionError
 from zk.vm.elf import GuestProgram
 from zk.vm.executor import execute
 from zk.vm.isa import OpCode
@@ -72,19 +86,46 @@ def test_every_register_is_written_and_read_by_jumps() -> None:
     assert len(written) == 30  # all but the pointers to memory and results
 
 
-def test_offsets_from_x0_reach_memory_and_code() -> None:
-    """Code at 0x400 and data at 0x200, so that x0 can be the base of loads, stores and jumps."""
-    words = [load("lw", 5, 0, 0x200), load("lb", 6, 0, 0x207), store("sh", 6, 0, 0x204), store("sw", 0, 0, 0x208)]
-    words += [jalr(7, 0, 0x400 + 4 * 6), EBREAK, load("lhu", 8, 0, 0x204)]
+def low_program(words: list[int]) -> GuestProgram:
+    """Code at 0x400 and three words of data at 0x200: offsets from x0 and from -16 reach both."""
     addresses = np.arange(0x200, 0x20C, 4, dtype=np.uint32)
     values = np.array([0x12345678, 0x80000001, 7], np.uint32)
-    guest = replace(
-        program([*words, *finish()], base=0x400), image_addresses=addresses, image_values=values, zero_base=0x20C
-    )
+    base = program([*words, *finish()], base=0x400)
+    return replace(base, image_addresses=addresses, image_values=values, zero_base=0x20C)
+
+
+def test_offsets_from_x0_reach_memory_and_code() -> None:
+    words = [load("lw", 5, 0, 0x200), load("lb", 6, 0, 0x207), store("sh", 6, 0, 0x204), store("sw", 0, 0, 0x208)]
+    words += [jalr(7, 0, 0x400 + 4 * 6), EBREAK, load("lhu", 8, 0, 0x204)]
+    guest = low_program(words)
     execution, model = execute(guest, coprocessors=()), model_of(guest)
     model.run(1000)
     expected = {5: 0x12345678, 6: 0xFFFFFF80, 7: 0x414, 8: 0xFF80}
     assert {register: int(execution.registers[register, 0]) for register in expected} == expected
     assert execution.registers[:32, 0].tolist() == model.registers
     assert execution.touched[1].tolist() == [0x12345678, 0x8000FF80, 0]
+    check_witness(guest)
+
+
+@pytest.mark.parametrize("name", [*LOADS, *STORES])
+def test_address_that_wraps_round_has_a_witness_or_is_refused(name: str) -> None:
+    """The base -16 with a positive offset: either the run is the model's and has a proof, or there is no run."""
+    access = (load if name in LOADS else store)(name, 6, 5, 0x204 + 16)
+    guest = low_program([*constant(5, 0xFFFFFFF0), *constant(6, 0x00C0FFEE), access])
+    model = model_of(guest)
+    model.run(1000)
+    try:
+        execution = execute(guest, coprocessors=())
+    except ExecutionError as error:
+        assert (error.pc, "wrap" in error.reason) == (0x410, True)
+        return
+    assert execution.registers[:32, 0].tolist() == model.registers
+    assert execution.touched[1].tolist() == [model.word_at(0x204)]
+    check_witness(guest)
+
+
+def test_jump_whose_target_wraps_round_has_a_witness() -> None:
+    words = [*constant(5, 0xFFFFFFF0), jalr(7, 5, 0x400 + 4 * 4 + 16), EBREAK, immediate_form("addi", 8, 0, 1)]
+    guest = low_program(words)
+    assert execute(guest, coprocessors=()).registers[7:9, 0].tolist() == [0x40C, 1]
     check_witness(guest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -87,14 +87,14 @@ def run_case(case: Case, prover: Prover) -> Report:
         program, reference = read_elf(case.elf), parse_signature(read_bytes(case.reference))
         execution = execute(program, max_cycles=RECORDED_CYCLES_MAX, coprocessors=(), record=False)
         bound = CHECKSUM in program.labels
-        report = Report(case.name, len(reference), execution.cycles, bound=bound)
+        report = replace(report, words=len(reference), cycles=execution.cycles, bound=bound)
         check_execution(execution, reference)
-        report = Report(case.name, len(reference), execution.cycles, executed=True, bound=bound)
+        report = replace(report, executed=True)
         check_outputs(_prove_and_verify(program, prover), checksum(reference) if bound else execution.outputs.tolist())
+        report = replace(report, proven=True)
     except ZkError as error:
-        failure = f"{type(error).__name__}: {error}"
-        return _ended(report, start, failure)
-    return _ended(report, start, "")
+        report = replace(report, failure=f"{type(error).__name__}: {error}")
+    return replace(report, seconds=time.perf_counter() - start)
 
 
 def check_execution(execution: Execution, reference: U32) -> None:
@@ -127,15 +127,11 @@ def _prove_and_verify(program: GuestProgram, prover: Prover) -> GuestResult:
     return verify_guest(keys.verifying, proven.proof)
 
 
-def _ended(report: Report, start: float, failure: str) -> Report:
-    seconds = time.perf_counter() - start
-    return Report(
-        report.name, report.words, report.cycles, report.executed, not failure, report.bound, seconds, failure
-    )
-
-
 def _is_elf(path: Path) -> bool:
     if not path.is_file():
         return False
-    with path.open("rb") as file:
-        return file.read(4) == b"\x7fELF"
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == b"\x7fELF"
+    except OSError as error:
+        raise InputFileError(f"{path}: {error.strerror}") from error
