@@ -53,7 +53,7 @@ format: setup  ## rewrite the sources in the house format
 bench: setup  ## rates with their bounds: kernels, matching core, prover
 	$(BIN)/python -m gpu.bench
 	$(BIN)/python -m matching.bench
-	$(BIN)/python -m zk.bench
+	$(BIN)/python -m zk.bench $(BENCH_FLAGS)
 
 conformance: setup  ## every ELF of SUITE=folder through executor and prover, compared with NAME.reference_output
 	@test -n "$(SUITE)" || { echo "conformance: give the folder: make conformance SUITE=folder (docs/conformance.md)" >&2; exit 2; }
