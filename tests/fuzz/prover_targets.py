@@ -16,10 +16,14 @@ from tests.fuzz.proof_bytes import argument_ignored, golden_mutation, golden_pro
 from tests.fuzz.targets import Target
 from zk.configuration import ConfigName
 from zk.errors import ElfError, ExecutionError, InputFileError, SetupError, VerificationError, WorkerError
+from zk.field import zero
 from zk.files import read_words
+from zk.machine.boundary import BoundaryRecord
 from zk.machine.verifier import verify
 from zk.service.messages import ProveJob, ProveResult, VerifyJob, VerifyResult, read_reply
 from zk.service.worker import Worker
+from zk.shards.bundle import Bundle, encode_bundle, read_bundle
+from zk.shards.keys import RunKey
 from zk.vm.elf import GuestProgram, load_elf
 from zk.vm.executor import execute
 from zk.vm.machine import rv32im_machine
@@ -65,6 +69,24 @@ def _large_proof_form(config: ConfigName) -> Target:
         lambda: [large_proof(config)],
         lambda data, randomness: large_mutation(config)(data, randomness),
     )
+
+
+@cache
+def _run_key() -> RunKey:
+    """A key for the form of bundles: which machine its proofs are of does not matter there."""
+    return RunKey(golden_proof_key("K"), golden_proof_key("K"), 4)
+
+
+def bundle_seed(shards: int = 2) -> bytes:
+    """A bundle whose proofs are no proofs."""
+    heights = tuple(chip.log_height_min for chip in golden_proof_key("K").chips)
+    records = tuple(BoundaryRecord(number, heights, bytes(32), zero()) for number in range(shards + 1))
+    return encode_bundle(_run_key(), Bundle(records, tuple(b"proof" * number for number in range(shards + 1))))
+
+
+def _bundle(data: bytes) -> None:
+    """Records and proofs of a run; what is accepted has one form."""
+    assert encode_bundle(_run_key(), read_bundle(_run_key(), data)) == data
 
 
 def _load(data: bytes) -> None:
@@ -152,6 +174,7 @@ TARGETS: dict[str, Target] = {
     "proof-form-K": _proof_form("K"),
     "large-proof-form-P2": _large_proof_form("P2"),
     "large-proof-form-K": _large_proof_form("K"),
+    "bundle": Target(_bundle, (VerificationError,), lambda: [bundle_seed(), bundle_seed(1)]),
     "elf": Target(_load, (ElfError,), seed_files, mutate_elf),
     "guest": Target(_run, (ElfError, SetupError, ExecutionError), seed_files, mutate_elf),
     "hints": Target(_read_hints, (InputFileError, ExecutionError), lambda: [bytes(8), bytes(range(16))]),

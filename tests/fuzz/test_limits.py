@@ -13,6 +13,7 @@ import pytest
 from tests.fuzz.elf_bytes import SECTION_HEADER_BYTES, with_symbols
 from tests.fuzz.large_proof import BYTES_MAX, large_header, large_proof
 from tests.fuzz.limits import limited_outcomes
+from tests.fuzz.prover_targets import bundle_seed
 from tests.fuzz.targets import ACCEPTED, Target
 from tests.unit.vm.test_elf import EXECUTE, GOOD, READ, WRITE, code, elf
 from zk.errors import ElfError, InputFileError
@@ -107,6 +108,21 @@ def test_proof_sizes_are_checked_against_the_bytes_that_are_there() -> None:
     cut = [header, header[:-1], header + bytes(64), whole[: len(whole) // 2], whole[:-1]]
     outcomes = limited_outcomes("large-proof-form-K", [*cut, whole + b"\0", header + bytes(BYTES_MAX), whole])
     assert outcomes == ["TruncatedProofError"] * len(cut) + ["TrailingBytesError"] * 2 + [ACCEPTED]
+
+
+def test_bundle_sizes_are_checked_against_the_bytes_that_are_there() -> None:
+    seed = bundle_seed()
+    count = 8 + 2 * 32
+    many = [seed[:count] + number.to_bytes(4, "big") + seed[count + 4 :] for number in (2**32 - 1, 2**20, 3, 0)]
+    long_proof = seed[:-14] + b"\xff\xff\xff\xff" + seed[-10:]
+    outcomes = limited_outcomes("bundle", [*many, long_proof, seed[:-1], seed + b"\0", seed])
+    refused = {"HeaderError", "ShapeError", "TruncatedProofError", "TrailingBytesError", "NonCanonicalError"}
+    assert set(outcomes[:-1]) <= refused and outcomes[4:] == [
+        "TruncatedProofError",
+        "TruncatedProofError",
+        "TrailingBytesError",
+        ACCEPTED,
+    ]
 
 
 @pytest.mark.soak

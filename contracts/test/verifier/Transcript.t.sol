@@ -87,6 +87,60 @@ contract TranscriptTest is Base {
     }
 }
 
+/// The transcript of a whole golden proof, from the file that the Python verifier and the native kernels replay too
+/// (tests/soundness/transcript_record.py describes it).
+contract GoldenTranscriptTest is Base {
+    uint256 internal constant OBSERVE = 0;
+    uint256 internal constant DIGEST = 1;
+    uint256 internal constant CHALLENGE = 2;
+    uint256 internal constant BITS = 3;
+
+    /// One entry of kind OBSERVE or NONCE, whose bytes are read from calldata.
+    function absorb(Transcript memory t, bool isNonce, uint256 tag, bytes calldata data)
+        external
+        pure
+        returns (Transcript memory)
+    {
+        uint256 position;
+        assembly ("memory-safe") {
+            position := data.offset
+        }
+        if (isNonce) checkGrinding(t, tag, position, 0);
+        else observe(t, tag, data.length / 4, position, data.length);
+        return t;
+    }
+
+    function packed(bytes memory data) internal pure returns (uint256 word) {
+        for (uint256 i = 0; i < data.length / 4; i++) {
+            uint256 value;
+            assembly ("memory-safe") {
+                value := shr(224, mload(add(add(data, 32), mul(4, i))))
+            }
+            word |= value << (51 * i);
+        }
+    }
+
+    function test_golden_transcript_of_a_proof() external view {
+        string memory golden = vm.readFile("../tests/vectors/transcript_K_v1.json");
+        uint256[] memory kinds = vm.parseJsonUintArray(golden, ".kind");
+        uint256[] memory tags = vm.parseJsonUintArray(golden, ".tag");
+        bytes[] memory data = vm.parseJsonBytesArray(golden, ".data");
+        check(kinds.length > 200 && kinds.length == tags.length && kinds.length == data.length, "lengths");
+        Transcript memory t;
+        for (uint256 i = 0; i < kinds.length; i++) {
+            if (kinds[i] == DIGEST) {
+                observeDigest(t, tags[i], bytes32(data[i]));
+            } else if (kinds[i] == CHALLENGE) {
+                checkEq(canonical(mul(challenge(t), 1)), packed(data[i]), vm.toString(i));
+            } else if (kinds[i] == BITS) {
+                checkEq(sampleBits(t, tags[i]), packed(data[i]), vm.toString(i));
+            } else {
+                t = this.absorb(t, kinds[i] != OBSERVE, tags[i], data[i]);
+            }
+        }
+    }
+}
+
 /// Merkle trees of configuration K against a plain construction.
 contract MerkleTest is Base {
     function leafOf(bytes calldata data) external pure returns (bytes32) {
