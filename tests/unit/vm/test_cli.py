@@ -49,6 +49,7 @@ def test_run_reads_hints_from_a_file(fibonacci: Path, tmp_path: Path, capsys: py
     [
         (("zkvm", "run", "{elf}"), 1, "OutOfHintsError"),
         (("zkvm", "run", "/absent"), 2, "ElfError"),
+        (("zkvm", "run", "[/red]"), 2, "ElfError"),  # no markup
         (("zkvm", "run", "{source}"), 2, "ElfError"),
         (("zkvm", "run", "{elf}", "--hints", "/absent"), 2, "InputFileError"),
         (("zkvm", "verify", "{elf}", "/absent", "--log-rows", "13"), 2, "InputFileError"),

@@ -29,7 +29,7 @@ from zk.errors import (
     ZkError,
 )
 from zk.files import read_bytes
-from zk.vm.elf import GuestProgram
+from zk.vm.elf import FILE_BYTES_LIMIT, GuestProgram
 from zk.vm.fault_report import report_fault
 
 U32 = NDArray[np.uint32]
@@ -99,7 +99,7 @@ def described_faults(elf: Path, program: GuestProgram, hints: U32, coprocessors:
     try:
         yield
     except ExecutionError as error:
-        error.report = report_fault(error, program, read_bytes(elf), hints, coprocessors)
+        error.report = report_fault(error, program, read_bytes(elf, FILE_BYTES_LIMIT), hints, coprocessors)
         raise
 
 
