@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from zk.errors import InputFileError, OutputFileError
 
-PROOF_BYTES_LIMIT = 1 << 26
+PROOF_BYTES_LIMIT = 1 << 28  # a run of 512 shards has about 170 MB
 HINT_BYTES_LIMIT = 1 << 28
 _BLOCK_BYTES = 1 << 20
 
