@@ -49,7 +49,7 @@ class Chip:
     """Columns, constraints, interactions of one chip, filled by its builder in declaration order.
 
     `height_log_min` and `height_log_max` bound the log2 of the height; a chip with preprocessed columns has both equal.
-    `selectors` are the columns that are zero on every padding row. The main columns of a `boundary` chip are committed apart, before
+    `op_codes`: the instructions whose rows the chip holds. `selectors` are the columns that are zero on every padding row. The main columns of a `boundary` chip are committed apart, before
     the challenges of `global_interactions` exist, which balance over all shards of a run and not within one proof (section 15).
     """
 
@@ -62,6 +62,7 @@ class Chip:
     preprocessed: list[str] = field(default_factory=list)
     virtual: list[str] = field(default_factory=list)
     selectors: list[str] = field(default_factory=list)
+    op_codes: list[int] = field(default_factory=list)
     constraints: list[Constraint] = field(default_factory=list)
     interactions: list[Interaction] = field(default_factory=list)
     global_interactions: list[Interaction] = field(default_factory=list)

@@ -15,8 +15,8 @@ ACC = Bus(8, "ACC", 10, "permutation")  # clk, index, base, pointer a, pointer b
 PROG = Bus(9, "PROG", 6, "lookup")  # pc, op, r, rs1, x, y
 R16 = Bus(10, "R16", 1, "lookup")  # x < 2^16
 U8P = Bus(11, "U8P", 2, "lookup")  # two bytes
-AND = Bus(12, "AND", 3, "lookup")  # bytes x, y, x & y
+LOGIC = Bus(12, "LOGIC", 4, "lookup")  # op code of AND, OR or XOR; bytes x, y and the result
 SH = Bus(13, "SH", 4, "lookup")  # s < 32, 2^(s mod 16), 2^(16 - s mod 16), bit 4 of s
 GLOBAL = Bus(14, "GLOBAL", 4, "permutation")  # across shards: address, lo, hi, shard
 
-CORE_BUSES = (STATE, MEM, ORD, DELEG, HALT, OUT, PROG, R16, U8P, AND, SH)
+CORE_BUSES = (STATE, MEM, ORD, DELEG, HALT, OUT, PROG, R16, U8P, LOGIC, SH)

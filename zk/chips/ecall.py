@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zk.air.chip import Chip
-from zk.air.expression import const
 from zk.chips.buses import DELEG, HALT, OUT, R16
-from zk.chips.frame import CpuChip, Limbs, register
+from zk.chips.frame import CpuChip, Limbs
 from zk.chips.rows import Trace, hi, lo
-from zk.vm.isa import OpCode, Rom
+from zk.vm.isa import OpCode
+from zk.vm.rom import Rom
 
 _LIMBS = ("n", "a00", "a01", "n00", "n01", "a10", "a11", "a20", "a21")
-_TIMES = ("t0", "d0", "t1", "d1", "t2", "d2", "t3", "d3")
+_TIMES = ("t0", "t1", "t2", "t3")
 _FLAGS = ("halt", "hint", "commit", "deleg")
 
 
@@ -39,9 +39,8 @@ def build_ecall() -> Chip:
         (11, (c.a10, c.a11), (c.a10, c.a11)),
         (12, (c.a20, c.a21), (c.a20, c.a21)),
     )
-    tops = [cpu.access(register(const(r)), slot, old, new, slot) for slot, (r, old, new) in enumerate(words)]
-    cpu.bytes(tops[0], tops[1])
-    cpu.bytes(tops[2], tops[3])
+    for slot, (number, old, new) in enumerate(words):
+        cpu.access(number, slot, old, new, c[f"t{slot}"])
     chip.send(R16, c.hint, c.n00)
     chip.send(R16, c.hint, c.n01)
     chip.send(HALT, c.halt, c.a00, c.a01)
@@ -63,5 +62,5 @@ def fill_ecall(rows: NDArray[np.uint32], rom: Rom) -> Trace:
     for name, word in (("a0", a0), ("n0", new), ("a1", a1), ("a2", a2)):
         columns |= {f"{name}0": lo(word), f"{name}1": hi(word)}
     for slot, t in enumerate((t0, t1, t2, t3)):
-        columns |= {f"t{slot}": t, f"d{slot}": lo(4 * clk + slot - t - 1)}
+        columns[f"t{slot}"] = t
     return columns

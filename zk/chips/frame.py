@@ -9,11 +9,18 @@ from zk.air.expression import Expr, ExprLike, as_expr, total
 from zk.chips.buses import MEM, PROG, R16, STATE, U8P
 from zk.vm.isa import IMMEDIATE_FORM, OpCode
 
-# F1: rs1 and rd; F2: rs2 beside them; FB: rs1 and rs2 without rd; M: F2 for register and immediate forms.
-F1 = ("pc", "clk", "rd", "rs1", "b0", "b1", "o0", "o1", "t1", "d1", "t3", "d3")
-F2 = (*F1, "rs2", "c0", "c1", "t2", "d2")
-FB = ("pc", "clk", "rs1", "b0", "b1", "t1", "d1", "rs2", "c0", "c1", "t2", "d2")
+# F0: rd; F1: rs1 beside it; F2: rs2 beside them; FB: rs1 and rs2 without rd; M: F2 for register and immediate forms.
+# In the forms that read and write one register (RW) o, the old value of rd, is an operand: RW1 has no other, RW2 has rs2.
+F0 = ("pc", "clk", "rd", "o0", "o1", "t3")
+F1 = (*F0, "rs1", "b0", "b1", "t1")
+F2 = (*F1, "rs2", "c0", "c1", "t2")
+FB = ("pc", "clk", "rs1", "b0", "b1", "t1", "rs2", "c0", "c1", "t2")
 M = (*F2, "y", "f_i")
+RW1 = F0
+RW2 = (*F0, "rs2", "c0", "c1", "t2")
+
+MEMORY = ("w0", "w1", "tm", "dm", "i", "n")  # word, time and distance of its last access; offset, quarters of its carry
+CARRY_OFFSET = 4
 
 Limbs = tuple[ExprLike, ExprLike]
 
@@ -52,6 +59,16 @@ def access(
     return (time - t - 1 - d) / 65536
 
 
+def near_access(chip: Chip, multiplicity: Expr, address: ExprLike, time: Expr, old: Limbs, new: Limbs, t: Expr) -> None:
+    """One access at `time` whose word was last accessed at `t`, at most 2^16 before: one lookup proves t < time.
+
+    A word that lies longer untouched is brought near by a row of REFRESH first.
+    """
+    chip.receive(MEM, multiplicity, address, t, *old)
+    chip.send(MEM, multiplicity, address, time, *new)
+    chip.send(R16, multiplicity, time - t - 1)
+
+
 def boolean(chip: Chip, name: str, value: Expr) -> None:
     """`value` is 0 or 1 on every row, padding included."""
     chip.constrain(f"{name} is boolean", value * (value - 1))
@@ -73,10 +90,19 @@ class CpuChip:
         self.columns = Columns(self.chip.declare(main=[*frame, *flags, *extra], selectors=selectors))
         self.sel = total(self.columns[flag] for flag in flags)
         self.op = total(code * self.columns[flag] for flag, code in flags.items())
+        self.runs(*flags.values())
         for flag in flags:
             boolean(self.chip, flag, self.columns[flag])
         if len(flags) > 1:
             boolean(self.chip, "sum of flags", self.sel)
+
+    def runs(self, *codes: OpCode) -> None:
+        """The chip holds the rows of these instructions, and of their immediate forms where it is mixed."""
+        chip, mixed = self.chip, "f_i" in self.chip.main
+        known = {int(code) for code in OpCode}
+        chip.op_codes = [int(code) for code in codes]
+        if mixed:
+            chip.op_codes += [code + IMMEDIATE_FORM for code in chip.op_codes if code + IMMEDIATE_FORM in known]
 
     def gated(self, name: str, expr: Expr) -> None:
         """`expr` = 0 on the rows of instructions."""
@@ -113,67 +139,67 @@ class CpuChip:
         self.chip.constrain("immediate high limb", c.f_i * (c.y - c.c1))
 
     def access(
-        self, address: Expr, slot: int, old: Limbs, new: Limbs, number: int, multiplicity: Expr | None = None
-    ) -> Expr:
-        """Access with the columns t<number>, d<number>; returns the byte to look up."""
-        c = self.columns
-        time = 4 * c.clk + slot
+        self, number: ExprLike, slot: int, old: Limbs, new: Limbs, t: Expr, multiplicity: Expr | None = None
+    ) -> None:
+        """Access to a register that was last accessed at `t`."""
         m = self.sel if multiplicity is None else multiplicity
-        return access(self.chip, m, address, time, old, new, c[f"t{number}"], c[f"d{number}"])
+        near_access(self.chip, m, register(number), 4 * self.columns.clk + slot, old, new, t)
 
-    def read_rs1(self) -> Expr:
+    def read_rs1(self) -> None:
         """Reads b from rs1."""
         c = self.columns
-        return self.access(register(c.rs1), 0, (c.b0, c.b1), (c.b0, c.b1), 1)
+        self.access(c.rs1, 0, (c.b0, c.b1), (c.b0, c.b1), c.t1)
 
-    def read_rs2(self, multiplicity: Expr | None = None) -> Expr:
+    def read_rs2(self, multiplicity: Expr | None = None) -> None:
         """Reads c from rs2."""
         c = self.columns
-        return self.access(register(c.rs2), 1, (c.c0, c.c1), (c.c0, c.c1), 2, multiplicity)
+        self.access(c.rs2, 1, (c.c0, c.c1), (c.c0, c.c1), c.t2, multiplicity)
 
-    def write_rd(self, lo: ExprLike, hi: ExprLike) -> Expr:
+    def write_rd(self, lo: ExprLike, hi: ExprLike) -> None:
         """Replaces o by the limbs in rd."""
         c = self.columns
-        return self.access(register(c.rd), 3, (c.o0, c.o1), (lo, hi), 3)
+        self.access(c.rd, 3, (c.o0, c.o1), (lo, hi), c.t3)
 
     def mixed_accesses(self, lo: ExprLike, hi: ExprLike) -> None:
         """The accesses of frame M with the result (lo, hi); rs2 is read on rows of the register form only."""
-        u1, u3 = self.read_rs1(), self.write_rd(lo, hi)
-        register_form = self.sel - self.columns.f_i
-        u2 = self.read_rs2(register_form)
-        self.bytes(u1, u3)
-        self.bytes(u2, 0, register_form)
+        self.read_rs1()
+        self.read_rs2(self.sel - self.columns.f_i)
+        self.write_rd(lo, hi)
 
     def register_accesses(self, lo: ExprLike, hi: ExprLike) -> None:
         """The accesses of frame F2 with the result (lo, hi)."""
-        u1, u2, u3 = self.read_rs1(), self.read_rs2(), self.write_rd(lo, hi)
-        self.bytes(u1, u2)
-        self.bytes(u3, 0)
+        self.read_rs1()
+        self.read_rs2()
+        self.write_rd(lo, hi)
 
     def branch_accesses(self) -> None:
         """The accesses of frame FB."""
-        self.bytes(self.read_rs1(), self.read_rs2())
+        self.read_rs1()
+        self.read_rs2()
 
-    def memory_address(self, offset: ExprLike = 0) -> Expr:
-        """b + immediate - offset as a 4-aligned address below 2^30 + 2^18, from the columns i0, i1, k0, k1.
+    def memory_access(self, new: Limbs, low_bits: ExprLike = 0) -> None:
+        """Replaces the word w at address b + i - low_bits by the limbs, with the columns MEMORY.
 
-        The carry k0 may be ambiguous, the address is not; it is never that of a register.
+        i is the signed offset from ROM, n four times the carry of the low limb. n + 4 is a byte and 4 b1 + n a limb, so both
+        are small integers; then the low limb is one of a multiple of 4 over the integers, and the address b0 + 2^16 b1 + i
+        - low_bits is 4-aligned and below 2^30 + 2^18: it never wraps and is never that of a register. n may be ambiguous.
         """
         c = self.columns
-        self.gated_booleans("k0", "k1")
-        m0 = c.b0 + c.i0 - 65536 * c.k0 - offset
-        m1 = c.b1 + c.i1 + c.k0 - 65536 * c.k1
-        self.range16(m0 / 4, 4 * m1)
-        return m0 + 65536 * m1
+        low = (c.b0 + c.i - low_bits - 16384 * c.n) / 4
+        high = 4 * c.b1 + c.n
+        self.range16(low, high)
+        old = (c.w0, c.w1)
+        top = access(self.chip, self.sel, 4 * low + 16384 * high, 4 * c.clk + 2, old, new, c.tm, c.dm)
+        self.bytes(top, c.n + CARRY_OFFSET)
 
     def range16(self, *values: ExprLike) -> None:
         """Each value is below 2^16."""
         for value in values:
             self.send(R16, value)
 
-    def bytes(self, x: ExprLike, y: ExprLike, multiplicity: Expr | None = None) -> None:
+    def bytes(self, x: ExprLike, y: ExprLike) -> None:
         """Both values are bytes."""
-        self.chip.send(U8P, self.sel if multiplicity is None else multiplicity, x, y)
+        self.chip.send(U8P, self.sel, x, y)
 
     def send(self, bus: Bus, *message: ExprLike) -> None:
         """Sends on the rows of instructions."""

@@ -1,29 +1,27 @@
-"""JAL and JALR. The link (pc + 4) is exact because its low limb comes from ROM."""
+"""SET (JAL, LUI, AUIPC, constants) and JALR, whose link pc + 4 is exact because its low limb comes from ROM."""
 
 from __future__ import annotations
 
 from zk.air.chip import Chip
-from zk.chips.frame import F1, CpuChip
+from zk.chips.frame import F0, F1, CpuChip
 from zk.chips.rows import CpuRows, Trace, hi, lo
 from zk.vm.isa import OpCode
 
 
-def build_jal() -> Chip:
-    """rd := pc + 4; pc := target."""
-    frame = ("pc", "clk", "rd", "o0", "o1", "t3", "d3")
-    cpu = CpuChip("JAL", frame, {"sel": OpCode.JAL}, ("target", "l0"))
+def build_set() -> Chip:
+    """rd := constant; pc := target. JAL with its link; LUI, AUIPC and constants with target pc + 4."""
+    cpu = CpuChip("SET", F0, {"sel": OpCode.SET}, ("target", "i0", "i1"))
     c = cpu.columns
     cpu.step(c.target)
-    cpu.fetch(c.rd, 0, c.target, c.l0)
-    cpu.bytes(cpu.write_rd(c.l0, (c.pc + 4 - c.l0) / 65536), 0)
+    cpu.fetch(c.rd, c.target, c.i0, c.i1)
+    cpu.write_rd(c.i0, c.i1)
     return cpu.chip
 
 
-def fill_jal(rows: CpuRows) -> Trace:
-    """Trace of JAL."""
-    frame = rows.frame()
-    columns = {name: frame[name] for name in ("pc", "clk", "rd", "o0", "o1", "t3", "d3")}
-    return {**columns, "sel": rows.flag(OpCode.JAL), "target": rows.x, "l0": rows.y}
+def fill_set(rows: CpuRows) -> Trace:
+    """Trace of SET."""
+    constant = {"target": rows.rs1, "i0": rows.x, "i1": rows.y}
+    return {**rows.frame_read_write(), "sel": rows.ones(), **constant}
 
 
 def build_jalr() -> Chip:
@@ -37,7 +35,8 @@ def build_jalr() -> Chip:
 
     cpu.step(low + 65536 * high)
     cpu.fetch(c.rd, c.rs1, c.i0, c.l0)
-    cpu.bytes(cpu.read_rs1(), cpu.write_rd(c.l0, (c.pc + 4 - c.l0) / 65536))
+    cpu.read_rs1()
+    cpu.write_rd(c.l0, (c.pc + 4 - c.l0) / 65536)
     return cpu.chip
 
 

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 from zk.air.chip import Chip
-from zk.chips.frame import F1, CpuChip
+from zk.chips.frame import F1, MEMORY, CpuChip
 from zk.chips.rows import CpuRows, Trace, lo
 from zk.vm.isa import OpCode
-
-_ADDRESS = ("i0", "i1", "k0", "k1")
-_MEMORY = ("w0", "w1", "t2", "d2")
 
 
 def build_lw() -> Chip:
     """rd := memory[rs1 + immediate]."""
-    cpu = CpuChip("LW", F1, {"sel": OpCode.LW}, (*_MEMORY, *_ADDRESS))
+    cpu = CpuChip("LW", F1, {"sel": OpCode.LW}, MEMORY)
     c = cpu.columns
-    address = cpu.memory_address()
     cpu.step()
-    cpu.fetch(c.rd, c.rs1, c.i0, c.i1)
-    u1, u3 = cpu.read_rs1(), cpu.write_rd(c.w0, c.w1)
-    u2 = cpu.access(address, 2, (c.w0, c.w1), (c.w0, c.w1), 2)
-    cpu.bytes(u1, u2)
-    cpu.bytes(u3, 0)
+    cpu.fetch(c.rd, c.rs1, c.i, 0)
+    cpu.read_rs1()
+    cpu.memory_access((c.w0, c.w1))
+    cpu.write_rd(c.w0, c.w1)
     return cpu.chip
 
 
 def fill_lw(rows: CpuRows) -> Trace:
     """Trace of LW."""
-    return {**rows.frame_of_load(), "sel": rows.flag(OpCode.LW), **rows.address_carries()}
+    return {**rows.frame_of_load(), "sel": rows.ones()}
 
 
 def build_loadsub() -> Chip:
@@ -37,10 +32,9 @@ def build_loadsub() -> Chip:
     (0 for the unsigned forms).
     """
     flags = {"lb": OpCode.LB, "lbu": OpCode.LBU, "lh": OpCode.LH, "lhu": OpCode.LHU}
-    cpu = CpuChip("LOADSUB", F1, flags, (*_MEMORY, "p0", "p1", "h", "l", "e", "x", "sg", "a0", *_ADDRESS))
+    cpu = CpuChip("LOADSUB", F1, flags, (*MEMORY, "p0", "p1", "h", "l", "e", "x", "sg", "a0"))
     c = cpu.columns
     half = c.lh + c.lhu
-    address = cpu.memory_address(c.p0 + 2 * c.p1)
     cpu.gated_booleans("p0", "p1", "sg")
     cpu.chip.constrain("half words are 2-aligned", half * c.p0)
     cpu.chip.define(c.h, c.w0 + c.p1 * (c.w1 - c.w0))
@@ -52,11 +46,10 @@ def build_loadsub() -> Chip:
     cpu.chip.define(c.a0, c.e + 0xFF00 * c.lb * c.sg)
 
     cpu.step()
-    cpu.fetch(c.rd, c.rs1, c.i0, c.i1)
-    u1, u3 = cpu.read_rs1(), cpu.write_rd(c.a0, 65535 * c.sg)
-    u2 = cpu.access(address, 2, (c.w0, c.w1), (c.w0, c.w1), 2)
-    cpu.bytes(u1, u2)
-    cpu.bytes(u3, 0)
+    cpu.fetch(c.rd, c.rs1, c.i, 0)
+    cpu.read_rs1()
+    cpu.memory_access((c.w0, c.w1), c.p0 + 2 * c.p1)
+    cpu.write_rd(c.a0, 65535 * c.sg)
     return cpu.chip
 
 
@@ -64,7 +57,7 @@ def fill_loadsub(rows: CpuRows) -> Trace:
     """Trace of LOADSUB."""
     codes = {"lb": OpCode.LB, "lbu": OpCode.LBU, "lh": OpCode.LH, "lhu": OpCode.LHU}
     flags = {name: rows.flag(code) for name, code in codes.items()}
-    address = lo(rows.b) + rows.x
+    address = lo(rows.b) + rows.offset()
     p0, p1 = address & 1, address >> 1 & 1
     h = rows.c >> (16 * p1) & 0xFFFF
     half = flags["lh"] + flags["lhu"]
@@ -73,4 +66,4 @@ def fill_loadsub(rows: CpuRows) -> Trace:
     sg = scaled >> 16
     parts = {"p0": p0, "p1": p1, "h": h, "l": h & 0xFF, "e": e, "x": lo(scaled), "sg": sg}
     a0 = e + 0xFF00 * flags["lb"] * sg
-    return {**rows.frame_of_load(), **flags, **parts, "a0": a0, **rows.address_carries()}
+    return {**rows.frame_of_load(), **flags, **parts, "a0": a0}

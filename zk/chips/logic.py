@@ -1,47 +1,75 @@
-"""LOGIC: AND, OR, XOR and their immediate forms, byte by byte through the AND table."""
+"""LOGIC: AND, OR, XOR and their immediate forms, byte by byte through the table of their results; LOGIC_RW: rd = rs1."""
 
 from __future__ import annotations
 
 from zk.air.chip import Chip
-from zk.chips.buses import AND
-from zk.chips.frame import CpuChip, M
-from zk.chips.rows import CpuRows, Trace, hi, lo
-from zk.vm.isa import OpCode
+from zk.air.expression import Expr
+from zk.chips.buses import LOGIC
+from zk.chips.frame import RW2, CpuChip, Limbs, M
+from zk.chips.rows import Array, CpuRows, Trace
+from zk.vm.isa import READ_WRITE_FORM, OpCode
 
-_BYTES = ("bl0", "bl1", "cl0", "cl1", "n0", "n1", "n2", "n3")
+_PARTS = ("code", "xl0", "xl1", "cl0", "cl1", "z0", "z1", "z2", "z3")
 
 
 def build_logic() -> Chip:
-    """rd := rs1 op c; with n = b and c: or = b + c - n, xor = b + c - 2n. The result needs no range check."""
-    flags = {"and": OpCode.AND, "or": OpCode.OR, "xor": OpCode.XOR}
-    cpu = CpuChip("LOGIC", M, flags, (*_BYTES, "a0", "a1"))
-    c = cpu.columns
+    """rd := rs1 op c."""
+    cpu = CpuChip("LOGIC", M, {"sel": OpCode.AND}, _PARTS)
+    cpu.op = cpu.columns.code
+    cpu.runs(OpCode.AND, OpCode.OR, OpCode.XOR)
     cpu.step()
     cpu.fetch_mixed()
-    for j in range(2):
-        b, operand, result = c[f"b{j}"], c[f"c{j}"], c[f"a{j}"]
-        b_low, c_low = c[f"bl{j}"], c[f"cl{j}"]
-        low, high = c[f"n{2 * j}"], c[f"n{2 * j + 1}"]
-        cpu.send(AND, b_low, c_low, low)
-        cpu.send(AND, (b - b_low) / 256, (operand - c_low) / 256, high)
-        n = low + 256 * high
-        both = b + operand
-        combined = c["and"] * n + c["or"] * (both - n) + c["xor"] * (both - 2 * n)
-        cpu.chip.constrain(f"result limb {j}", combined - cpu.sel * result)
-    cpu.mixed_accesses(c.a0, c.a1)
+    cpu.mixed_accesses(*_result(cpu, "b"))
     return cpu.chip
 
 
 def fill_logic(rows: CpuRows) -> Trace:
     """Trace of LOGIC."""
-    is_and, is_or = rows.flag(OpCode.AND, OpCode.ANDI), rows.flag(OpCode.OR, OpCode.ORI)
-    is_xor = 1 - is_and - is_or
-    common = rows.b & rows.c
-    result = common + (rows.b ^ rows.c) * (1 - is_and) - common * is_xor
-    columns = {**rows.frame_mixed(), "and": is_and, "or": is_or, "xor": is_xor, "a0": lo(result), "a1": hi(result)}
-    for j in range(4):
-        columns[f"n{j}"] = common >> (8 * j) & 255
+    immediate = rows.immediate_form()
+    return {**rows.frame_mixed(), **_fill_parts(rows, rows.op - 32 * immediate, rows.b)}
+
+
+def build_logic_rw() -> Chip:
+    """rd := rd op rs2."""
+    cpu = CpuChip("LOGIC_RW", RW2, {"sel": OpCode.AND_RW}, _PARTS)
+    c = cpu.columns
+    cpu.op = c.code + READ_WRITE_FORM
+    cpu.runs(OpCode.AND_RW, OpCode.OR_RW, OpCode.XOR_RW)
+    cpu.step()
+    cpu.fetch(c.rd, c.rd, c.rs2, 0)
+    cpu.read_rs2()
+    cpu.write_rd(*_result(cpu, "o"))
+    return cpu.chip
+
+
+def fill_logic_rw(rows: CpuRows) -> Trace:
+    """Trace of LOGIC_RW."""
+    return {**rows.frame_read_write(), **rows.second(), **_fill_parts(rows, rows.op - READ_WRITE_FORM, rows.o)}
+
+
+def _result(cpu: CpuChip, name: str) -> Limbs:
+    """x op c, x being the word `name`. The table has the codes of AND, OR and XOR only, so it binds the code of the row as well.
+
+    The results are bytes: no other range check is needed.
+    """
+    c = cpu.columns
+    limbs: list[Expr] = []
     for j in range(2):
-        columns[f"bl{j}"] = rows.b >> (16 * j) & 255
+        x_low, c_low = c[f"xl{j}"], c[f"cl{j}"]
+        low, high = c[f"z{2 * j}"], c[f"z{2 * j + 1}"]
+        cpu.send(LOGIC, c.code, x_low, c_low, low)
+        cpu.send(LOGIC, c.code, (c[f"{name}{j}"] - x_low) / 256, (c[f"c{j}"] - c_low) / 256, high)
+        limbs.append(low + 256 * high)
+    return limbs[0], limbs[1]
+
+
+def _fill_parts(rows: CpuRows, code: Array, x: Array) -> Trace:
+    common, different = x & rows.c, x ^ rows.c
+    result = common * (code != OpCode.XOR) + different * (code != OpCode.AND)
+    columns = {"sel": rows.ones(), "code": code}
+    for j in range(4):
+        columns[f"z{j}"] = result >> (8 * j) & 255
+    for j in range(2):
+        columns[f"xl{j}"] = x >> (16 * j) & 255
         columns[f"cl{j}"] = rows.c >> (16 * j) & 255
     return columns

@@ -11,7 +11,8 @@ from zk.chips.buses import MEM, ORD, PROG, R16
 from zk.chips.frame import Columns, boolean
 from zk.chips.rows import Array, Trace, hi, lo
 from zk.errors import SetupError, TraceError
-from zk.vm.isa import ADDRESS_LIMIT, REGISTER_COUNT, Rom, check_rom
+from zk.vm.isa import ADDRESS_LIMIT, REGISTER_COUNT
+from zk.vm.rom import Rom, check_rom
 
 U32 = NDArray[np.uint32]
 _GAP_MAX = 1 << 29

@@ -74,9 +74,8 @@ def build_mul() -> Chip:
 
     cpu.step()
     cpu.fetch(c.rd, c.rs1, c.rs2, 0)
-    u1, u2, u3 = cpu.read_rs1(), cpu.read_rs2(), cpu.write_rd(c.a0, c.a1)
-    cpu.bytes(u1, u3)
-    cpu.bytes(u2, c.k3 + 1)
+    cpu.register_accesses(c.a0, c.a1)
+    cpu.bytes(c.k3 + 1, 0)
     return cpu.chip
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zk.air.expression import P
-from zk.vm.isa import OpCode, Rom
+from zk.vm.isa import IMMEDIATE_FORM, OpCode
+from zk.vm.rom import Rom
 
 Array = NDArray[np.int64]
 Trace = dict[str, Array]  # column -> values in [0, p) on the real rows; a column that is absent is zero
@@ -20,7 +21,7 @@ class CpuRows:
     """One instruction per row: ROM fields, clk, and value and time of the last access of up to three words.
 
     `b`: rs1; `c`: rs2, the memory word of a load, or the constant of an immediate form; `o`: the word that a write replaced
-    (rd, or memory for stores). Values are whole 32-bit words.
+    (rd, or memory for stores). Values are whole 32-bit words. Where an operand is rd itself, `o` and `b` (or `c`) are both its old word.
     """
 
     pc: Array
@@ -49,52 +50,65 @@ class CpuRows:
         result: Array = np.isin(self.op, [int(code) for code in codes]).astype(np.int64)
         return result
 
+    def ones(self) -> Array:
+        """1 on every row."""
+        return np.ones_like(self.pc)
+
+    def immediate_form(self) -> Array:
+        """1 where the instruction is the immediate form of a mixed chip."""
+        result: Array = (self.op > IMMEDIATE_FORM).astype(np.int64)
+        return result
+
+    def offset(self) -> Array:
+        """The signed offset of a load or store."""
+        return self.x - P * (self.x > P // 2)
+
+    def first(self) -> Trace:
+        """pc, clk and the access to rs1."""
+        return {**self._step(), "rs1": self.rs1, "b0": lo(self.b), "b1": hi(self.b), "t1": self.t1}
+
+    def second(self) -> Trace:
+        """The access to rs2 of a register form."""
+        return self._second(self.x)
+
     def frame(self) -> Trace:
         """Columns of F1."""
-        return {"rd": self.r, "o0": lo(self.o), "o1": hi(self.o), **self._first(), **self._time(3, 3, self.t3)}
+        return {**self.frame_read_write(), **self.first()}
+
+    def frame_read_write(self) -> Trace:
+        """Columns of F0."""
+        return {**self._step(), "rd": self.r, "o0": lo(self.o), "o1": hi(self.o), "t3": self.t3}
 
     def frame_with_rs2(self) -> Trace:
         """Columns of F2."""
-        return {**self.frame(), **self._second(self.x)}
+        return {**self.frame(), **self.second()}
 
     def frame_of_branch(self) -> Trace:
         """Columns of FB."""
-        return {**self._first(), **self._second(self.r)}
+        return {**self.first(), **self._second(self.r)}
 
     def frame_mixed(self) -> Trace:
-        """Columns of M; t2 and d2 are 0 on immediate rows."""
-        immediate = (self.op > 32).astype(np.int64)
-        columns = {**self.frame_with_rs2(), "y": self.y, "f_i": immediate}
-        columns["d2"] = columns["d2"] * (1 - immediate)
-        return columns
+        """Columns of M."""
+        return {**self.frame_with_rs2(), "y": self.y, "f_i": self.immediate_form()}
 
     def frame_of_load(self) -> Trace:
-        """F1 and the memory access at slot 2 with the word w and the immediate i."""
-        return {**self.frame(), "w0": lo(self.c), "w1": hi(self.c), **self._time(2, 2, self.t2), **self._immediate()}
+        """F1 and the memory access with the word w."""
+        return {**self.frame(), **self._memory(self.c, self.t2)}
 
     def frame_of_store(self) -> Trace:
-        """FB and the memory access at slot 2 with the old word w and the immediate i."""
-        columns = {**self.frame_of_branch(), "w0": lo(self.o), "w1": hi(self.o)}
-        return {**columns, **self._time(3, 2, self.t3), **self._immediate()}
+        """FB and the memory access with the old word w."""
+        return {**self.frame_of_branch(), **self._memory(self.o, self.t3)}
 
-    def address_carries(self, offset: Array | int = 0) -> Trace:
-        """k0, k1 of the address gadget."""
-        del offset  # subtracting the offset never borrows: it is the low bits of the same sum
-        k0 = (lo(self.b) + self.x) >> 16
-        return {"k0": k0, "k1": (hi(self.b) + self.y + k0) >> 16}
-
-    def _immediate(self) -> Trace:
-        return {"i0": self.x, "i1": self.y}
-
-    def _first(self) -> Trace:
-        columns = {"pc": self.pc, "clk": self.clk, "rs1": self.rs1, "b0": lo(self.b), "b1": hi(self.b)}
-        return {**columns, **self._time(1, 0, self.t1)}
+    def _step(self) -> Trace:
+        return {"pc": self.pc, "clk": self.clk}
 
     def _second(self, register: Array) -> Trace:
-        return {"rs2": register, "c0": lo(self.c), "c1": hi(self.c), **self._time(2, 1, self.t2)}
+        return {"rs2": register, "c0": lo(self.c), "c1": hi(self.c), "t2": self.t2}
 
-    def _time(self, number: int, slot: int, t: Array) -> Trace:
-        return {f"t{number}": t, f"d{number}": lo(4 * self.clk + slot - t - 1)}
+    def _memory(self, word: Array, t: Array) -> Trace:
+        carry = (lo(self.b) + self.offset()) >> 16
+        distance = lo(4 * self.clk + 2 - t - 1)
+        return {"w0": lo(word), "w1": hi(word), "tm": t, "dm": distance, "i": self.x, "n": in_field(4 * carry)}
 
 
 def lo(word: Array) -> Array:
@@ -118,9 +132,9 @@ def in_field(value: Array) -> Array:
 
 
 @cache
-def limb_inverses() -> Array:
-    """Inverses mod p of 0 .. 65535; 0 for 0."""
-    base = np.arange(65536, dtype=np.uint64)
+def inverses() -> Array:
+    """Inverses mod p of 0 .. 2^17 - 1, sums of two limbs; 0 for 0."""
+    base = np.arange(1 << 17, dtype=np.uint64)
     result = np.ones_like(base)
     for bit in f"{P - 2:b}":
         result = result * result % np.uint64(P)

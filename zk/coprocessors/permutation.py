@@ -9,7 +9,7 @@ from zk.air.chip import Chip
 from zk.air.expression import P
 from zk.chips.buses import DELEG
 from zk.chips.frame import Columns, boolean
-from zk.chips.rows import Array, Trace, hi, in_field, limb_inverses, lo
+from zk.chips.rows import Array, Trace, hi, in_field, inverses, lo
 from zk.coprocessors.gadgets import (
     HIGH_LIMB_MAX,
     SBOX_COLUMNS,
@@ -76,7 +76,7 @@ def word_columns(prefix: str, word: Array) -> Trace:
 
 def _witness(low: Array, slack: Array) -> Array:
     """e with low = e * slack; 0 where slack is 0."""
-    return in_field(low * limb_inverses()[slack] % P)
+    return in_field(low * inverses()[slack] % P)
 
 
 def time_columns(suffix: str, clk: Array, t: Array) -> Trace:

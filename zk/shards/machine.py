@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from zk.air.chip import Bus, Chip, Machine, PublicTerm
 from zk.air.rules import check_chips
 from zk.chips.boundary import build_gimg, build_gzero
-from zk.chips.buses import AND, GLOBAL, HALT, ORD, OUT, R16, STATE, U8P
+from zk.chips.buses import GLOBAL, HALT, LOGIC, ORD, OUT, R16, STATE, U8P
 from zk.chips.memory import image_columns, preprocess_img, preprocess_rom
 from zk.chips.tables import build_t16
 from zk.field import P
@@ -109,7 +109,7 @@ def memory_machine(program: GuestProgram) -> tuple[Machine, dict[str, U32]]:
 @lru_cache(maxsize=64)
 def _memory_chips(image_rows: int) -> tuple[tuple[Chip, ...], tuple[Bus, ...]]:
     chips = (build_t16(), build_gimg(image_rows), build_gzero())
-    buses = (ORD, R16, U8P, AND, GLOBAL)
+    buses = (ORD, R16, U8P, LOGIC, GLOBAL)
     check_chips(chips, buses)
     return chips, buses
 

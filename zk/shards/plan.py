@@ -9,10 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from zk.air.affine import affine_form
 from zk.air.chip import Chip
 from zk.air.expression import P
-from zk.chips.buses import PROG
 from zk.chips.rows import Array
 from zk.errors import CycleLimitError, TraceError
 from zk.machine.boundary import SHARD_NUMBER_MAX
@@ -20,7 +18,7 @@ from zk.shards.machine import ShardEnds
 from zk.vm._executor import Executor
 from zk.vm.elf import GuestProgram
 from zk.vm.executor import CYCLES_MAX, FAMILIES, RECORDED_CYCLES_MAX, call_mask, fault_error, new_executor
-from zk.vm.isa import IMMEDIATE_FORM, REGISTER_COUNT
+from zk.vm.isa import REGISTER_COUNT
 
 U32 = NDArray[np.uint32]
 
@@ -167,19 +165,11 @@ def make_plan(
 
 
 def chips_by_op(chips: Iterable[Chip]) -> dict[int, str]:
-    """The chip that runs each op code, read from what the chips look up in the program. Second instances are left out."""
+    """The chip that runs each op code. Second instances are left out."""
     result: dict[int, str] = {}
     for chip in chips:
-        for interaction in chip.interactions:
-            if interaction.bus is not PROG or chip.preprocessed:
-                continue
-            form = affine_form(interaction.message[1])
-            immediate = chip.main.index("f_i") if "f_i" in chip.main else -1
-            codes = [code for number, code in form.coefficients.items() if number != immediate]
-            codes += [form.constant] if form.constant else []
-            codes += [code + IMMEDIATE_FORM for code in codes] if immediate >= 0 else []
-            for code in codes:
-                result.setdefault(code, chip.name)
+        for code in chip.op_codes:
+            result.setdefault(code, chip.name)
     return result
 
 

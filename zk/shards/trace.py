@@ -73,7 +73,7 @@ def memory_traces(keys: MachineKeys, program: GuestProgram, memory: FinalMemory)
     }
     counts = {"GIMG": len(image[0]), "GZERO": len(addresses)}
     totals = count_lookups(keys.machine.chips, traces, counts, {"GIMG": preprocessed})
-    traces["T16"] = np.stack([totals.limbs, totals.bytes, totals.ands]).astype(np.uint32)
+    traces["T16"] = totals.t16()
     return traces, [int(addresses[-1]) if len(addresses) else program.zero_base - 4]
 
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from zk.errors import ElfError, InputFileError
 from zk.files import read_bytes
-from zk.vm.isa import ADDRESS_LIMIT, Rom
+from zk.vm.isa import ADDRESS_LIMIT
+from zk.vm.rom import Rom
 
 U32 = NDArray[np.uint32]
 

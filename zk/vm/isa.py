@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
-import numpy as np
-from numpy.typing import NDArray
-
-from zk.errors import SetupError
-
-U32 = NDArray[np.uint32]
+from zk.air.expression import P
 
 ADDRESS_LIMIT = 1 << 30
 SINK = 32  # pseudo-register that takes the writes to x0
 REGISTER_COUNT = 33
 IMMEDIATE_FORM = 32  # op code of the immediate form = op code of the register form + 32
+READ_WRITE_FORM = 96  # op code of the form with rd = rs1 (SLTU: rd = rs2) = op code + 96
+SHIFT_POWER_MAX = 14  # SHIFTI multiplies by powers of two up to 2^14
+OFFSET_MAX = 1 << 11  # offsets of loads and stores are in [-2^11, 2^11)
 
 
 class OpCode(IntEnum):
@@ -47,7 +44,7 @@ class OpCode(IntEnum):
     BGE = 67
     BLTU = 68
     BGEU = 69
-    JAL = 70
+    SET = 70  # rd := constant, pc := target: JAL, LUI, AUIPC, ADDI from x0
     JALR = 71
     JALRN = 72  # JALR with a negative immediate
     LB = 73
@@ -67,11 +64,28 @@ class OpCode(IntEnum):
     REM = 87
     REMU = 88
     ECALL = 89
+    MV = 90
+    BEQZ = 91
+    BNEZ = 92
+    SLLI_LO = 93  # constant amounts: LO below 15, HI from 16 to 30
+    SLLI_HI = 94
+    SRLI_LO = 95
+    SRLI_HI = 96
+    ADD_RW = 97
+    AND_RW = 99
+    OR_RW = 100
+    XOR_RW = 101
+    SLTU_RW = 103
+    ADDI_RW = 129
+    SLLI_LO_RW = 189
+    SLLI_HI_RW = 190
+    SRLI_LO_RW = 191
+    SRLI_HI_RW = 192
 
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """One ROM row; the meaning of r, x and y depends on the format of the op code."""
+    """One ROM row; the meaning of r, rs1, x and y depends on the format of the op code."""
 
     pc: int
     op: OpCode
@@ -109,8 +123,14 @@ _STORE = {0: OpCode.SB, 1: OpCode.SH, 2: OpCode.SW}
 def decode(pc: int, word: int) -> Instruction | None:
     """The ROM row of an instruction word; None for an illegal one, which has no row and hence no proof.
 
-    EBREAK, CSR, compressed and misaligned-target instructions are illegal here.
+    EBREAK, CSR, compressed and misaligned-target instructions are illegal here. Where a form with a narrower chip fits, the row
+    has its op code.
     """
+    plain = _decode_plain(pc, word)
+    return plain and compact(plain)
+
+
+def _decode_plain(pc: int, word: int) -> Instruction | None:
     rd, rs1, rs2 = word >> 7 & 31, word >> 15 & 31, word >> 20 & 31
     funct3, funct7 = word >> 12 & 7, word >> 25
     target = rd or SINK
@@ -120,25 +140,27 @@ def decode(pc: int, word: int) -> Instruction | None:
         case 0x13:
             return _decode_immediate(pc, funct3, funct7, target, rs1, rs2, word)
         case 0x03 if funct3 in _LOAD:
-            return _with_immediate(pc, _LOAD[funct3], target, rs1, _sign_extend(word >> 20, 12))
+            return Instruction(pc, _LOAD[funct3], target, rs1, _signed(word >> 20, 12) % P)
         case 0x23 if funct3 in _STORE:
-            return _with_immediate(pc, _STORE[funct3], rs2, rs1, _sign_extend(funct7 << 5 | rd, 12))
+            return Instruction(pc, _STORE[funct3], rs2, rs1, _signed(funct7 << 5 | rd, 12) % P)
         case 0x63 if funct3 in _BRANCH:
             offset = (word >> 31) << 12 | (word >> 7 & 1) << 11 | (word >> 25 & 63) << 5 | (word >> 8 & 15) << 1
-            return _with_target(pc, _BRANCH[funct3], rs2, rs1, pc + _signed(offset, 13), 0)
+            goal = _target(pc + _signed(offset, 13))
+            return None if goal is None else Instruction(pc, _BRANCH[funct3], rs2, rs1, goal)
         case 0x6F:
             offset = (word >> 31) << 20 | (word >> 12 & 255) << 12 | (word >> 20 & 1) << 11 | (word >> 21 & 1023) << 1
-            return _with_target(pc, OpCode.JAL, target, 0, pc + _signed(offset, 21), (pc + 4) & 0xFFFF)
+            goal = _target(pc + _signed(offset, 21))
+            return None if goal is None else _set(pc, target, pc + 4, goal)
         case 0x67 if funct3 == 0:
             immediate = _sign_extend(word >> 20, 12)
             op = OpCode.JALRN if immediate >> 31 else OpCode.JALR
             return Instruction(pc, op, target, rs1, immediate & 0xFFFF, (pc + 4) & 0xFFFF)
         case 0x37:
-            return _with_immediate(pc, OpCode.ADDI, target, 0, word & 0xFFFFF000)
+            return _set(pc, target, word & 0xFFFFF000, pc + 4)
         case 0x17:
-            return _with_immediate(pc, OpCode.ADDI, target, 0, pc + (word & 0xFFFFF000))
+            return _set(pc, target, pc + (word & 0xFFFFF000), pc + 4)
         case 0x0F if funct3 == 0:  # FENCE: one hart, nothing to order
-            return Instruction(pc, OpCode.ADDI, SINK)
+            return _set(pc, SINK, 0, pc + 4)
         case 0x73 if word == 0x73:
             return Instruction(pc, OpCode.ECALL)
     return None
@@ -169,10 +191,43 @@ def _with_immediate(pc: int, op: OpCode, r: int, rs1: int, value: int) -> Instru
     return Instruction(pc, op, r, rs1, value & 0xFFFF, value >> 16 & 0xFFFF)
 
 
-def _with_target(pc: int, op: OpCode, r: int, rs1: int, target: int, y: int) -> Instruction | None:
-    if target % 4 or not 0 <= target < ADDRESS_LIMIT:
-        return None
-    return Instruction(pc, op, r, rs1, target, y)
+def _set(pc: int, rd: int, value: int, target: int) -> Instruction:
+    return Instruction(pc, OpCode.SET, rd, target, value & 0xFFFF, value >> 16 & 0xFFFF)
+
+
+def _target(target: int) -> int | None:
+    return target if target % 4 == 0 and 0 <= target < ADDRESS_LIMIT else None
+
+
+_ZERO_TESTS = {OpCode.BEQ: OpCode.BEQZ, OpCode.BNE: OpCode.BNEZ}
+
+
+def compact(i: Instruction) -> Instruction:
+    """The same instruction in a form that accesses fewer registers or needs fewer lookups, where there is one."""
+    match i.op:
+        case OpCode.ADDI if i.rs1 == 0:
+            return _set(i.pc, i.r, i.x | i.y << 16, i.pc + 4)
+        case OpCode.ADDI if i.x == i.y == 0:
+            return replace(i, op=OpCode.MV)
+        case OpCode.ADDI if i.r == i.rs1:
+            return replace(i, op=OpCode.ADDI_RW)
+        case OpCode.SLLI | OpCode.SRLI if i.x % 16 <= SHIFT_POWER_MAX:
+            return _constant_shift(i)
+        case OpCode.ADD | OpCode.AND | OpCode.OR | OpCode.XOR if i.r in (i.rs1, i.x):
+            other = i.x if i.r == i.rs1 else i.rs1
+            return Instruction(i.pc, OpCode(i.op + READ_WRITE_FORM), i.r, i.r, other)
+        case OpCode.SLTU if i.r == i.x:
+            return replace(i, op=OpCode.SLTU_RW)
+        case OpCode.BEQ | OpCode.BNE if 0 in (i.r, i.rs1):
+            return replace(i, op=_ZERO_TESTS[i.op], r=0, rs1=i.r or i.rs1)
+    return i
+
+
+def _constant_shift(i: Instruction) -> Instruction:
+    """Left shifts by k multiply by 2^k, right shifts divide by it; the HI forms move 16 bits more."""
+    low, high = (OpCode.SLLI_LO, OpCode.SLLI_HI) if i.op == OpCode.SLLI else (OpCode.SRLI_LO, OpCode.SRLI_HI)
+    op = low if i.x < 16 else high
+    return replace(i, op=OpCode(op + READ_WRITE_FORM) if i.r == i.rs1 else op, x=1 << i.x % 16)
 
 
 def _signed(value: int, bits: int) -> int:
@@ -181,85 +236,3 @@ def _signed(value: int, bits: int) -> int:
 
 def _sign_extend(value: int, bits: int) -> int:
     return _signed(value, bits) & 0xFFFFFFFF
-
-
-@dataclass(frozen=True, slots=True)
-class Rom:
-    """The decoded program in ascending order of pc: six u32 columns of equal length."""
-
-    pc: U32
-    op: U32
-    r: U32
-    rs1: U32
-    x: U32
-    y: U32
-
-    @staticmethod
-    def from_instructions(instructions: Sequence[Instruction]) -> Rom:
-        """Columns of the given rows. Raises SetupError where a row breaks a rule of section 14."""
-        rows = [(i.pc, i.op, i.r, i.rs1, i.x, i.y) for i in instructions]
-        columns = np.array(rows, dtype=np.int64).reshape(len(rows), 6).T
-        if columns.size and (columns.min() < 0 or columns.max() >= 1 << 32):
-            raise SetupError("ROM: a field is outside of 32 bits")
-        rom = Rom(*(np.ascontiguousarray(column, dtype=np.uint32) for column in columns))
-        check_rom(rom)
-        return rom
-
-    @staticmethod
-    def decode(addresses: U32, words: U32) -> Rom:
-        """Decodes instruction words at distinct ascending addresses; illegal ones get no row."""
-        decoded = (decode(pc, word) for pc, word in zip(addresses.tolist(), words.tolist(), strict=True))
-        return Rom.from_instructions([row for row in decoded if row is not None])
-
-    def columns(self) -> U32:
-        """The rows as an array of shape (6, rows) in the order pc, op, r, rs1, x, y."""
-        return np.stack([self.pc, self.op, self.r, self.rs1, self.x, self.y])
-
-    def __len__(self) -> int:
-        return len(self.pc)
-
-
-_REGISTER_FORMS = frozenset(range(OpCode.ADD, OpCode.SRA + 1)) | frozenset(range(OpCode.MUL, OpCode.REMU + 1))
-_SHIFT_IMMEDIATE = frozenset({OpCode.SLLI, OpCode.SRLI, OpCode.SRAI})
-_BRANCHES = frozenset(range(OpCode.BEQ, OpCode.BGEU + 1))
-_STORES = frozenset({OpCode.SB, OpCode.SH, OpCode.SW})
-_NO_IMMEDIATE_FORM = frozenset({OpCode.SUB})
-
-
-def check_rom(rom: Rom) -> None:
-    """Checks every rule of section 14 on ROM rows; raises SetupError naming the first row that breaks one."""
-    if not len(rom):
-        raise SetupError("ROM: no legal instruction")
-    pc, op, r, rs1, x, y = (column.astype(np.int64) for column in rom.columns())
-    codes = {int(code) for code in OpCode}
-
-    def demand(condition: NDArray[np.bool_], rule: str) -> None:
-        if not condition.all():
-            row = int(np.argmin(condition))
-            found = f"pc {pc[row]:#x}, op {op[row]}, r {r[row]}, rs1 {rs1[row]}, x {x[row]:#x}, y {y[row]:#x}"
-            raise SetupError(f"ROM row {row}: {rule}; found {found}")
-
-    def of(kinds: frozenset[int] | frozenset[OpCode]) -> NDArray[np.bool_]:
-        return np.isin(op, [int(kind) for kind in kinds])
-
-    demand(np.isin(op, list(codes)), "op code is not assigned")
-    demand((pc % 4 == 0) & (pc >= 4) & (pc < ADDRESS_LIMIT), "pc must be 4-aligned in [4, 2^30)")
-    demand(np.diff(pc, prepend=0) > 0, "pcs must be distinct and ascending")
-    demand(rs1 < 32, "rs1 must be in 0..31")
-    ecall, jal = op == OpCode.ECALL, op == OpCode.JAL
-    jalr = (op == OpCode.JALR) | (op == OpCode.JALRN)
-    registers, shifts, branches, stores = (of(k) for k in (_REGISTER_FORMS, _SHIFT_IMMEDIATE, _BRANCHES, _STORES))
-    reads_rs2 = branches | stores
-    demand(~reads_rs2 | (r < 32), "rs2 must be in 0..31")
-    demand(reads_rs2 | ecall | ((r >= 1) & (r <= 32)), "rd must be in 1..32")
-    demand(~registers | ((x < 32) & (y == 0)), "a register form has x = rs2 and y = 0")
-    demand(~shifts | ((x < 32) & (y == 0)), "a shift amount must be below 32 and y = 0")
-    demand(~(branches | jal) | ((x % 4 == 0) & (x < ADDRESS_LIMIT)), "target must be 4-aligned below 2^30")
-    demand(~branches | (y == 0), "unused field y must be 0")
-    demand(~jal | (rs1 == 0), "unused field rs1 must be 0")
-    demand(~ecall | ((r == 0) & (rs1 == 0) & (x == 0) & (y == 0)), "ECALL has no fields")
-    demand(~(jal | jalr) | (y == (pc + 4) % 65536), "link must be (pc + 4) mod 2^16")
-    demand(~jalr | (x < 65536), "JALR: the immediate must be a 16-bit limb")
-    demand(~jalr | ((op == OpCode.JALRN) == (x >= 32768)), "JALR: the op code must tell the sign of the immediate")
-    rest = ~(ecall | jal | jalr | registers | shifts | branches)
-    demand(~rest | ((x < 65536) & (y < 65536)), "immediate limbs must be below 2^16")

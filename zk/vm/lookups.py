@@ -11,21 +11,27 @@ from numpy.typing import NDArray
 from zk.air.affine import AffineForm, affine_form
 from zk.air.chip import Chip
 from zk.air.expression import P
-from zk.chips.buses import AND, R16, SH, U8P
+from zk.chips.buses import LOGIC, R16, SH, U8P
 from zk.errors import TraceError
+from zk.vm.isa import OpCode
 
 U32 = NDArray[np.uint32]
 Array = NDArray[np.int64]
+LOGIC_CODES = (OpCode.AND, OpCode.OR, OpCode.XOR)
 
 
 @dataclass(slots=True)
 class LookupCounts:
-    """Multiplicities of T16 (limbs; byte pairs and ANDs by x + 256 y) and T5."""
+    """Multiplicities of T16 (limbs; byte pairs by x + 256 y; the same for AND, OR and XOR) and T5."""
 
     limbs: Array = field(default_factory=lambda: np.zeros(1 << 16, np.int64))
     bytes: Array = field(default_factory=lambda: np.zeros(1 << 16, np.int64))
-    ands: Array = field(default_factory=lambda: np.zeros(1 << 16, np.int64))
+    logic: Array = field(default_factory=lambda: np.zeros((len(LOGIC_CODES), 1 << 16), np.int64))
     shifts: Array = field(default_factory=lambda: np.zeros(1 << 5, np.int64))
+
+    def t16(self) -> U32:
+        """The main columns of T16."""
+        return np.stack([self.limbs, self.bytes, *self.logic]).astype(np.uint32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,7 @@ class _Lookup:
     multiplicity: AffineForm
     first: AffineForm
     second: AffineForm | None
+    code: AffineForm | None
 
 
 def count_lookups(
@@ -58,15 +65,17 @@ def count_lookups(
 
 
 def _count_chip(chip: Chip, columns: U32, counts: LookupCounts) -> None:
+    tables = {R16.number: counts.limbs, U8P.number: counts.bytes, LOGIC.number: counts.logic, SH.number: counts.shifts}
     for lookup in _lookups_of(chip):
         used = _rows_of(lookup.multiplicity, columns)
         values = columns if used is None else columns[:, used]
+        target = tables[lookup.bus].reshape(-1)
         index = _index(chip, lookup.bus, _evaluate(lookup.first, values), 1 << 16)
-        target = {R16.number: counts.limbs, U8P.number: counts.bytes, AND.number: counts.ands}.get(lookup.bus)
-        if target is None:
-            target = counts.shifts
-        elif lookup.second is not None:
+        if lookup.second is not None:
             index = index + 256 * _index(chip, lookup.bus, _evaluate(lookup.second, values), 256)
+        if lookup.code is not None:
+            number = _evaluate(lookup.code, values) - LOGIC_CODES[0]
+            index = index + (_index(chip, lookup.bus, number % P, len(LOGIC_CODES)) << 16)
         target += np.bincount(index, minlength=len(target))[: len(target)]
 
 
@@ -74,10 +83,11 @@ def _lookups_of(chip: Chip) -> list[_Lookup]:
     lookups = []
     for interaction in chip.interactions:
         bus = interaction.bus
-        if bus in (R16, U8P, AND, SH):
-            second = affine_form(interaction.message[1]) if bus in (U8P, AND) else None
-            first = affine_form(interaction.message[0])
-            lookups.append(_Lookup(bus.number, affine_form(interaction.multiplicity), first, second))
+        if bus in (R16, U8P, LOGIC, SH):
+            forms = [affine_form(entry) for entry in interaction.message]
+            code = forms.pop(0) if bus == LOGIC else None
+            second = forms[1] if bus in (U8P, LOGIC) else None
+            lookups.append(_Lookup(bus.number, affine_form(interaction.multiplicity), forms[0], second, code))
     return lookups
 
 

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from zk.air.chip import Bus, Chip, Machine, PublicTerm
 from zk.air.expression import P
 from zk.air.rules import check_chips
-from zk.chips.add import build_add, build_addi
+from zk.chips.add import build_add, build_add_rw, build_addi, build_addi_rw, build_mv
 from zk.chips.boundary import build_boundary
-from zk.chips.branch import build_beq, build_blt
+from zk.chips.branch import build_beq, build_beqz, build_blt, build_bltu
 from zk.chips.buses import ACC, CORE_BUSES, GLOBAL, HALT, ORD, OUT, PATH, STATE
-from zk.chips.compare import build_cmp
+from zk.chips.compare import build_cmp, build_sltu_rw
 from zk.chips.divide import build_div
 from zk.chips.ecall import build_ecall
-from zk.chips.jump import build_jal, build_jalr
+from zk.chips.jump import build_jalr, build_set
 from zk.chips.load import build_loadsub, build_lw
-from zk.chips.logic import build_logic
+from zk.chips.logic import build_logic, build_logic_rw
 from zk.chips.memory import (
     build_img,
     build_rom,
@@ -31,7 +31,9 @@ from zk.chips.memory import (
     preprocess_rom,
 )
 from zk.chips.multiply import build_mul
+from zk.chips.refresh import build_refresh
 from zk.chips.shift import build_shift
+from zk.chips.shift_immediate import build_shifti, build_shifti_rw
 from zk.chips.store import build_storesub, build_sw
 from zk.chips.tables import build_t5, build_t16
 from zk.coprocessors.dot import build_dot, build_dot_head
@@ -55,14 +57,23 @@ COPROCESSORS = {
 _COPROCESSOR_BUSES: dict[str, tuple[Bus, ...]] = {"P2": (), "P2_PATH": (PATH,), "EXT_DOT": (ACC,)}
 _CPU_CHIPS = (
     build_addi,
+    build_addi_rw,
+    build_mv,
+    build_set,
     build_add,
+    build_add_rw,
     build_logic,
+    build_logic_rw,
     build_cmp,
+    build_sltu_rw,
     build_beq,
+    build_beqz,
     build_blt,
-    build_jal,
+    build_bltu,
     build_jalr,
     build_shift,
+    build_shifti,
+    build_shifti_rw,
     build_lw,
     build_sw,
     build_loadsub,
@@ -73,13 +84,13 @@ _CPU_CHIPS = (
 )
 
 _TALL_CHIPS = (
-    build_addi,
+    build_mv,
     build_add,
-    build_logic,
-    build_cmp,
-    build_beq,
-    build_blt,
-    build_shift,
+    build_add_rw,
+    build_logic_rw,
+    build_sltu_rw,
+    build_bltu,
+    build_shifti,
     build_lw,
     build_sw,
     build_mul,
@@ -151,7 +162,7 @@ def checked_chips(
     Without image rows those of a shard, whose memory comes and goes through BOUNDARY.
     """
     memory = (build_boundary(),) if image_rows is None else (build_img(image_rows), build_zero())
-    tables = (build_t16(), build_t5(), build_rom(rom_rows), *memory)
+    tables = (build_t16(), build_t5(), build_rom(rom_rows), *memory, build_refresh())
     delegated = (build() for name in coprocessors for build in COPROCESSORS[name])
     doubled = (_twin(build()) for build in _TALL_CHIPS) if twins else ()
     chips = (*(build() for build in _CPU_CHIPS), *tables, *delegated, *doubled)

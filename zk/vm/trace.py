@@ -8,18 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zk.air.chip import Chip, Machine
-from zk.chips.add import fill_add, fill_addi
-from zk.chips.branch import fill_beq, fill_blt
-from zk.chips.compare import fill_cmp
+from zk.chips.add import fill_add, fill_add_rw, fill_addi, fill_addi_rw, fill_mv
+from zk.chips.branch import fill_beq, fill_beqz, fill_blt, fill_bltu
+from zk.chips.compare import fill_cmp, fill_sltu_rw
 from zk.chips.divide import fill_div
 from zk.chips.ecall import fill_ecall
-from zk.chips.jump import fill_jal, fill_jalr
+from zk.chips.jump import fill_jalr, fill_set
 from zk.chips.load import fill_loadsub, fill_lw
-from zk.chips.logic import fill_logic
+from zk.chips.logic import fill_logic, fill_logic_rw
 from zk.chips.memory import fill_img, fill_zero, log_height
 from zk.chips.multiply import fill_mul
+from zk.chips.refresh import fill_refresh
 from zk.chips.rows import CpuRows, Trace
 from zk.chips.shift import fill_shift
+from zk.chips.shift_immediate import fill_shifti, fill_shifti_rw
 from zk.chips.store import fill_storesub, fill_sw
 from zk.coprocessors.dot import fill_dot, fill_dot_head
 from zk.coprocessors.path import fill_path, fill_path_head
@@ -33,14 +35,23 @@ U32 = NDArray[np.uint32]
 
 _CPU: Mapping[str, Callable[[CpuRows], Trace]] = {
     "ADDI": fill_addi,
+    "ADDI_RW": fill_addi_rw,
+    "MV": fill_mv,
+    "SET": fill_set,
     "ADD": fill_add,
+    "ADD_RW": fill_add_rw,
     "LOGIC": fill_logic,
+    "LOGIC_RW": fill_logic_rw,
     "CMP": fill_cmp,
+    "SLTU_RW": fill_sltu_rw,
     "BEQ": fill_beq,
+    "BEQZ": fill_beqz,
     "BLT": fill_blt,
-    "JAL": fill_jal,
+    "BLTU": fill_bltu,
     "JALR": fill_jalr,
     "SHIFT": fill_shift,
+    "SHIFTI": fill_shifti,
+    "SHIFTI_RW": fill_shifti_rw,
     "LW": fill_lw,
     "SW": fill_sw,
     "LOADSUB": fill_loadsub,
@@ -48,7 +59,8 @@ _CPU: Mapping[str, Callable[[CpuRows], Trace]] = {
     "MUL": fill_mul,
     "DIV": fill_div,
 }
-_COPROCESSORS: Mapping[str, Callable[[U32], Trace]] = {
+_LOGGED: Mapping[str, Callable[[U32], Trace]] = {
+    "REFRESH": fill_refresh,
     "P2": fill_p2,
     "PATH_H": fill_path_head,
     "PATH": fill_path,
@@ -126,7 +138,7 @@ def _fill(name: str, rows: U32, execution: Execution) -> Trace:
         return _CPU[name](CpuRows.decode(rows, execution.program.rom))
     if name == "ECALL":
         return fill_ecall(rows, execution.program.rom)
-    return _COPROCESSORS[name](rows)
+    return _LOGGED[name](rows)
 
 
 def pad_trace(chip: Chip, trace: Trace, rows: int) -> U32:
@@ -179,5 +191,5 @@ def add_lookup_tables(
     chips = {chip.name: chip for chip in machine.chips}
     traces["ROM"] = pad_trace(chips["ROM"], {"m": execution.executions.astype(np.int64)}, len(execution.executions))
     totals = count_lookups(machine.chips, traces, counts, further)
-    traces["T16"] = np.stack([totals.limbs, totals.bytes, totals.ands]).astype(np.uint32)
+    traces["T16"] = totals.t16()
     traces["T5"] = totals.shifts[None].astype(np.uint32)

@@ -120,7 +120,7 @@ class World:
             further["BOUNDARY"] = np.full((1, traces["BOUNDARY"].shape[1]), number, np.uint32)
         rows = {name: trace.shape[1] for name, trace in traces.items() if name not in ("ROM", "T16", "T5")}
         totals = count_lookups(mine.machine.chips, traces, rows, further)
-        traces["T16"] = np.stack([totals.limbs, totals.bytes, totals.ands]).astype(np.uint32)
+        traces["T16"] = totals.t16()
 
     def violations(self) -> list[str]:
         """What the checker says of every proof and of the buses across them."""

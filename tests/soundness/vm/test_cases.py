@@ -14,8 +14,9 @@ from zk.air.expression import P
 from zk.chips.memory import check_image, image_columns
 from zk.errors import ExecutionError, SetupError, TraceError
 from zk.vm.executor import execute
-from zk.vm.isa import Instruction, OpCode, Rom
+from zk.vm.isa import Instruction, OpCode
 from zk.vm.machine import CLK_END
+from zk.vm.rom import Rom
 
 
 def _padding_row(witness: Witness, chip: str) -> int:
@@ -59,8 +60,8 @@ def test_28_branch_with_a_false_next_pc() -> None:
 
 def test_29_operand_outside_of_its_table() -> None:
     witness = full_witness().copy()
-    row = witness.real_rows("ADDI")[0]
-    witness.column("ADDI", "d1")[row] += 65536
+    row = witness.real_rows("LW")[0]
+    witness.column("LW", "dm")[row] += 65536
     assert any("bus R16" in violation for violation in witness.violations())
 
 
@@ -91,7 +92,7 @@ def test_35_stale_read_is_refused() -> None:
     witness = _memory_witness().copy()
     loads = witness.real_rows("LW")
     stored = int(witness.column("SW", "clk")[0])
-    assert witness.column("LW", "t2")[loads[0]] == 4 * stored + 2
+    assert witness.column("LW", "tm")[loads[0]] == 4 * stored + 2
     witness.column("LW", "w0")[loads[1]] = 0  # the value before the write
     assert any("MEM" in violation for violation in witness.violations())
 
@@ -100,7 +101,7 @@ def test_35_access_time_not_before_the_access_is_refused() -> None:
     """Two loads that consume each other's tuple: buses balance, the timestamps do not."""
     witness = _memory_witness().copy()
     first, second = witness.real_rows("LW")
-    t, d, clk = (witness.column("LW", name) for name in ("t2", "d2", "clk"))
+    t, d, clk = (witness.column("LW", name) for name in ("tm", "dm", "clk"))
     t[first], t[second] = 4 * clk[second] + 2, t[first]
     d[second] = 4 * clk[second] + 2 - t[second] - 1
     gap = 4 * int(clk[first]) + 2 - int(t[first]) - 1
@@ -169,8 +170,8 @@ def test_37_write_to_x0_is_refused() -> None:
     with pytest.raises(SetupError, match="rd"):
         Rom.from_instructions([Instruction(TEXT, OpCode.ADDI, 0, 0, 1, 0)])
     witness = full_witness()
-    judge, row = RowJudge(witness, "JAL"), int(witness.real_rows("JAL")[0])
-    changed = witness.traces["JAL"][:, row].copy()
+    judge, row = RowJudge(witness, "SET"), int(witness.real_rows("SET")[0])
+    changed = witness.traces["SET"][:, row].copy()
     changed[judge.chip.main.index("rd")] = 0
     assert judge.is_refused(row, changed)
 
@@ -281,9 +282,9 @@ def _fails_canonicity(judge: RowJudge, row: np.ndarray) -> bool:
 def test_45_link_limb_that_is_a_quarter_mod_p_is_refused() -> None:
     """a1 = k/4 mod p passes a scaled lookup alone; the link's limbs come from ROM, so there is nothing to choose."""
     witness = full_witness()
-    for chip in ("JAL", "JALR"):
+    for chip, limb in (("SET", "i0"), ("JALR", "l0")):
         judge, row = RowJudge(witness, chip), int(witness.real_rows(chip)[0])
-        number = judge.chip.main.index("l0")
+        number = judge.chip.main.index(limb)
         changed = witness.traces[chip][:, row].copy()
         changed[number] = (int(changed[number]) + 65536 * pow(4, -1, P)) % P
         assert judge.is_refused(row, changed)
@@ -334,12 +335,38 @@ def test_45_call_number_above_the_field_order_is_refused() -> None:
         (Instruction(8, OpCode.SLLI, 1, 1, 32, 0), "shift amount"),
         (Instruction(8, OpCode.BEQ, 32, 1, 16, 0), "rs2"),
         (Instruction(8, OpCode.BEQ, 1, 1, 18, 0), "target"),
-        (Instruction(8, OpCode.JAL, 1, 0, 1 << 30, 12), "target"),
-        (Instruction(8, OpCode.JAL, 1, 1, 16, 12), "rs1"),
-        (Instruction(8, OpCode.JAL, 1, 0, 16, 16), "link"),
+        (Instruction(8, OpCode.SET, 1, 1 << 30, 12, 0), "target"),
+        (Instruction(8, OpCode.SET, 1, 18, 12, 0), "target"),
+        (Instruction(8, OpCode.SET, 0, 16, 12, 0), "rd"),
+        (Instruction(8, OpCode.SET, 1, 16, 12, 65536), "limbs"),
+        (Instruction(8, OpCode.JALR, 1, 1, 0, 16), "link"),
         (Instruction(8, OpCode.JALR, 1, 1, 0xFFFF, 12), "sign"),
         (Instruction(8, OpCode.JALRN, 1, 1, 1, 12), "sign"),
         (Instruction(8, OpCode.SW, 40, 1, 1, 0), "rs2"),
+        (Instruction(8, OpCode.LW, 1, 1, 1 << 11, 0), "offset"),
+        (Instruction(8, OpCode.SB, 1, 1, P - (1 << 11) - 1, 0), "offset"),
+        (Instruction(8, OpCode.LBU, 1, 1, P, 0), "offset"),
+        (Instruction(8, OpCode.LW, 1, 1, 4, 1), "offset"),
+        # forms with a chip of their own, on rows that do not have the form
+        (Instruction(8, OpCode.MV, 1, 2, 1, 0), "MV has no constant"),
+        (Instruction(8, OpCode.MV, 1, 2, 0, 1), "MV has no constant"),
+        (Instruction(8, OpCode.ADDI_RW, 1, 2, 5, 0), "rs1 = rd"),
+        (Instruction(8, OpCode.ADDI_RW, 0, 0, 5, 0), "rd"),
+        (Instruction(8, OpCode.ADDI_RW, 32, 32, 5, 0), "rs1"),
+        (Instruction(8, OpCode.ADD_RW, 1, 2, 1, 0), "rs1 = rd"),
+        (Instruction(8, OpCode.XOR_RW, 0, 0, 1, 0), "rd"),
+        (Instruction(8, OpCode.OR_RW, 1, 1, 32, 0), "x = rs2"),
+        (Instruction(8, OpCode.AND_RW, 1, 1, 2, 1), "y = 0"),
+        (Instruction(8, OpCode.SLTU_RW, 1, 1, 2, 0), "rs2 = rd"),
+        (Instruction(8, OpCode.SLTU_RW, 32, 1, 32, 0), "x = rs2"),
+        (Instruction(8, OpCode.BEQZ, 1, 1, 16, 0), "r = 0"),
+        (Instruction(8, OpCode.BNEZ, 0, 1, 18, 0), "target"),
+        (Instruction(8, OpCode.BNEZ, 0, 1, 16, 1), "y must be 0"),
+        (Instruction(8, OpCode.SLLI_LO, 1, 2, 3, 0), "power of two"),
+        (Instruction(8, OpCode.SRLI_LO, 1, 2, 0, 0), "power of two"),
+        (Instruction(8, OpCode.SRLI_HI, 1, 2, 1 << 15, 0), "power of two"),
+        (Instruction(8, OpCode.SLLI_HI_RW, 1, 1, 2, 1), "power of two"),
+        (Instruction(8, OpCode.SRLI_HI_RW, 1, 2, 2, 0), "rs1 = rd"),
     ],
 )
 def test_45_setup_refuses_rom_rows(instruction: Instruction, rule: str) -> None:

@@ -26,8 +26,7 @@ from tests.soundness.vm.obstacles import (
     lookups_of,
     with_definitions,
 )
-from tests.soundness.vm.test_mutations import CHIPS
-from tests.soundness.vm.witness import Witness, build_witness, full_witness
+from tests.soundness.vm.witness import CHIPS, Witness, build_witness, full_witness, witness_for
 from tests.unit.vm.assembler import constant, finish, program, register_form
 from zk.air.check import evaluate
 from zk.air.expression import P
@@ -123,8 +122,7 @@ def _dot_head_forgeries(witness: Witness) -> list[Row]:
 def _add_forgeries(witness: Witness) -> list[Row]:
     """A wrong low limb whose fractional carry the high limb absorbs."""
     forged = []
-    for name, sign in itertools.product(("add", "sub"), (1, -1)):
-        row = _real(witness, "ADD", **{name: 1})
+    for row, sign in itertools.product(_rows(witness, "ADD"), (1, -1)):
         for a1 in (row["a1"] + 32512 * sign, row["a1"] - 32512 * sign):
             forged.append(row | {"a0": (row["a0"] + sign) % P, "a1": a1 % P})
     # A carry that stays in the low limb.
@@ -171,7 +169,8 @@ def _mul_forgeries(witness: Witness) -> list[Row]:
             change = row | {name: row[name] + 65536, f"k{j}": row[f"k{j}"] - 1} | smaller
             forged.append({column: value % P for column, value in change.items()})
         carry = {"k0": (row["k0"] - HALF) % P, limbs[0]: row[limbs[0]] + 1, limbs[1]: (row[limbs[1]] - HALF) % P}
-        forged += [row | carry, *_mul_carry_forgeries(row)]
+        last = {limbs[3]: row[limbs[3]] + 1, "k3": (row["k3"] - HALF) % P}
+        forged += [row | carry, row | last, *_mul_carry_forgeries(row)]
     return forged
 
 
@@ -208,16 +207,35 @@ def _immediate_forgeries(chip: str) -> Callable[[Witness], list[Row]]:
 
     def forge(witness: Witness) -> list[Row]:
         row = _real(witness, chip, f_i=1)
-        return [row | {"f_i": 2, "t2": 0, "d2": 4 * row["clk"] & 0xFFFF}]
+        return [row | {"f_i": 2, "t2": 4 * row["clk"]}]
 
     return forge
 
 
-def _logic_forgeries(witness: Witness) -> list[Row]:
-    """AND and OR at once, on zero operands."""
-    row = _real(witness, "LOGIC", f_i=0) | {"and": 1, "or": 1, "xor": 0}
-    zero = ("b0", "b1", "c0", "c1", "bl0", "bl1", "cl0", "cl1", "n0", "n1", "n2", "n3", "a0", "a1")
-    return [row | dict.fromkeys(zero, 0), *_immediate_forgeries("LOGIC")(witness)]
+def _constant_shift_forgeries(chip: str, word: str) -> Callable[[Witness], list[Row]]:
+    """Carries k and e moved by one limb or by 2^-16, and a result moved by what the equations then ask for.
+
+    Left shifts of -1 are among the rows: there every limb is large.
+    """
+
+    def shift_ones(row: Row) -> Row:
+        product = 0xFFFFFFFF * row["power"]
+        changed = {"a0": product & 0xFFFF, "a1": product >> 16 & 0xFFFF, "e": product >> 32, "k": row["power"] - 1}
+        return row | changed | {f"{word}0": 0xFFFF, f"{word}1": 0xFFFF}
+
+    def forge(witness: Witness) -> list[Row]:
+        forged, rows = [], _rows(witness, chip)
+        for row in [*rows, *(shift_ones(row) for row in rows if row["sll"])]:
+            for sign in (1, -1):
+                whole = {"a0": row["a0"] + sign * 65536, "k": row["k"] - sign, "a1": row["a1"] - sign}
+                part = {"a0": row["a0"] - sign, "k": row["k"] + sign * HALF, "a1": row["a1"] + sign * HALF}
+                high = {"a1": row["a1"] + sign * 65536, "e": row["e"] - sign}
+                high_part = {"a1": row["a1"] - sign, "e": row["e"] + sign * HALF}
+                remainder = {"a0": row["a0"] - sign, "e": row["e"] + sign * row["power"]}
+                forged += [row | change for change in (whole, part, high, high_part, remainder)]
+        return [{name: value % P for name, value in row.items()} for row in forged]
+
+    return forge
 
 
 def _p2_sbox_forgeries(witness: Witness) -> list[Row]:
@@ -267,7 +285,6 @@ def divide_row(op: OpCode, b: int, c: int, q: int, r: int, q_bytes: dict[str, in
     q_word, r_word = q % 2**32, r % 2**32
     name = op.name.lower()
     row |= {name: 1, "pc": 4, "clk": 5, "b0": b & 0xFFFF, "b1": b >> 16, "c0": c & 0xFFFF, "c1": c >> 16}
-    row |= {f"d{i}": lo for i, lo in ((1, 19), (2, 20), (3, 22))}  # t = 0
     row |= (
         {f"q{i}": q_word >> (8 * i) & 255 for i in range(4)}
         | (q_bytes or {})
@@ -336,6 +353,8 @@ def _div_forgeries(_: Witness) -> list[Row]:
         *(divide_row(OpCode.DIV, minus - 0x20000, 1, -0x20000 + d, 0, sb=1, sr=s * HALF) for d in (-65536, 65536) for s in (1, -1)),
         # a product of 2^48 that no limb shows
         divide_row(OpCode.DIVU, 5, 0x1000000, 0x1000000, 5),
+        # a product of 2^32, likewise
+        divide_row(OpCode.DIVU, 5, 0x10000, 0x10000, 5) | {"k2": 0},
         # quotients rounded down instead of towards zero
         divide_row(OpCode.DIV, minus - 5, 3, -2, 1, sb=1),
         divide_row(OpCode.DIV, minus - 0x50000, 0x30000, -2, 0x10000, sb=1),
@@ -350,7 +369,9 @@ def _div_forgeries(_: Witness) -> list[Row]:
 
 FORGED: dict[str, Callable[[Witness], list[Row]]] = {
     "ADD": _add_forgeries,
-    "LOGIC": _logic_forgeries,
+    "LOGIC": _immediate_forgeries("LOGIC"),
+    "SHIFTI": _constant_shift_forgeries("SHIFTI", "b"),
+    "SHIFTI_RW": _constant_shift_forgeries("SHIFTI_RW", "o"),
     "CMP": _immediate_forgeries("CMP"),
     "SHIFT": lambda witness: [*_immediate_forgeries("SHIFT")(witness), *_shift_forgeries(witness)],
     "MUL": _mul_forgeries,
@@ -373,7 +394,7 @@ def tables() -> dict[int, LookupTable]:
 @cache
 def obstacles(name: str) -> Obstacles:
     """What the false rows of a chip show."""
-    witness = full_witness()
+    witness = witness_for(name)
     return find_obstacles(witness.chip(name), tables(), list(candidates(witness, name)))
 
 

@@ -17,9 +17,11 @@ from tests.unit.vm.assembler import (
     call,
     constant,
     finish,
+    immediate_form,
     load,
     program,
     random_program,
+    register_form,
     store,
 )
 from zk.air.check import evaluate, find_violations, virtual_column
@@ -27,11 +29,16 @@ from zk.air.chip import Chip, Machine
 from zk.air.expression import P
 from zk.vm.elf import GuestProgram
 from zk.vm.executor import execute
+from zk.vm.isa import OpCode
 from zk.vm.machine import rv32im_machine
 from zk.vm.trace import generate_traces
 
 U32 = NDArray[np.uint32]
 U64 = NDArray[np.uint64]
+
+COPROCESSORS = ("P2", "P2_PATH", "EXT_DOT")
+# Chips with rows, not tables.
+CHIPS = tuple(chip.name for chip in rv32im_machine(program(finish()), COPROCESSORS)[0].chips if chip.selectors)
 
 
 @dataclass(slots=True)
@@ -72,7 +79,7 @@ class Witness:
 
 def build_witness(guest: GuestProgram, hints: list[int] | None = None) -> Witness:
     """Executes the guest on the machine with all coprocessors."""
-    machine, preprocessed = rv32im_machine(guest, ("P2", "P2_PATH", "EXT_DOT"))
+    machine, preprocessed = rv32im_machine(guest, COPROCESSORS)
     execution = execute(guest, np.array(hints or [], np.uint32))
     traces, public_values = generate_traces(machine, execution)
     return Witness(guest, machine, preprocessed, traces, public_values)
@@ -96,9 +103,26 @@ def full_witness() -> Witness:
     # Negative offsets; operands that are equal, or differ in the high limb alone.
     head += [store("sw", 6, 5, -4), load("lw", 6, 5, -4), store("sb", 6, 5, -4), load("lb", 6, 5, -4)]
     head += [*constant(6, buffer + 0x10000), *(branch("beq", 5, rs2, 4) for rs2 in (5, 6))]
+    # Sums with carries out of both limbs, into a third register.
+    head += [*constant(6, 0xFFFFFFFF), *constant(7, 0x1FFFF)]
+    head += [register_form(name, 8, 6, 7) for name in ("add", "sub")]
     data = [rng.randrange(P) for _ in range(14)] + [0x7F000000, 0]
     hints = [rng.randrange(P) for _ in range(24)] + [0xFFFFFFFF, 7]
     return build_witness(program(head + words, data, base=TEXT), hints)
+
+
+@cache
+def idle_witness() -> Witness:
+    """A loop so long that registers are refreshed before they are read, written, or both, after it."""
+    loop = [immediate_form("addi", 5, 5, -1), branch("bne", 5, 0, -4)]
+    after = [register_form("add", 8, 6, 7), register_form("add", 9, 9, 6), store("sw", 6, 10, 0)]
+    words = [*constant(6, 0x12345678), *constant(10, DATA), *constant(5, 8200), *loop, *after]
+    return build_witness(program([*words, *finish()]))
+
+
+def witness_for(chip: str) -> Witness:
+    """A witness in which the chip has rows."""
+    return idle_witness() if chip == "REFRESH" else full_witness()
 
 
 @cache
@@ -158,8 +182,12 @@ class RowJudge:
             return message[0] < 1 << 16
         if bus == "PROG":
             return message in self._rom
+        if bus == "LOGIC":
+            code, x, y, z = message
+            results = {OpCode.AND: x & y, OpCode.OR: x | y, OpCode.XOR: x ^ y}
+            return x < 256 and y < 256 and code in results and results[OpCode(code)] == z
         if bus == "SH":
             s, power, complement, bit = message
             return s < 32 and (power, complement, bit) == (1 << s % 16, 1 << (16 - s % 16), s >> 4)
         x, y = message[:2]
-        return x < 256 and y < 256 and (bus == "U8P" or message[2] == x & y)
+        return x < 256 and y < 256

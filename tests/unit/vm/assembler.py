@@ -144,7 +144,9 @@ def _operand(rng: random.Random) -> int:
 
 def _random_instruction(rng: random.Random) -> list[int]:
     rd, rs1, rs2 = (rng.randrange(16) for _ in range(3))
-    kind = rng.randrange(13)
+    kind = rng.randrange(16)
+    if kind > 12:
+        return _narrow_instruction(rng, rd, rs1, rs2)
     if kind < 4:
         return [register_form(rng.choice(list(REGISTER_FORMS)), rd, rs1, rs2)]
     if kind < 6:
@@ -167,6 +169,29 @@ def _random_instruction(rng: random.Random) -> list[int]:
     adjust = rng.choice((-2000, -63, 0, 1, 64, 2000))  # bit 0 is cleared by the jump
     distance = 12 + 4 * len(filler) - (adjust & ~1)
     return [auipc(29, 0), immediate_form("addi", 29, 29, distance), jalr(rd, 29, adjust), *filler]
+
+
+def _narrow_instruction(rng: random.Random, rd: int, rs1: int, rs2: int) -> list[int]:
+    """An instruction whose shape has an op code of its own."""
+    name = rng.choice(("add", "and", "or", "xor"))
+    match rng.randrange(8):
+        case 0 | 1:
+            return [register_form(name, rd, rd, rs2)]
+        case 2:
+            return [register_form(name, rd, rs1, rd)]
+        case 3:
+            return [register_form("sltu", rd, rs1, rd)]
+        case 4:
+            return [immediate_form("addi", rd, rs1, 0)]
+        case 5:
+            zero_first = rng.random() < 0.2
+            operands = (0, rs1) if zero_first else (rs1, 0)
+            return [
+                branch(rng.choice(("beq", "bne")), *operands, rng.choice((4, 8))),
+                immediate_form("addi", rd, rd, 1),
+            ]
+        case _:
+            return [shift(rng.choice(("slli", "srli")), rd, rng.choice((rd, rs1)), rng.randrange(32))]
 
 
 def _offset(rng: random.Random, name: str) -> int:

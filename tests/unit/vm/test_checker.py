@@ -62,11 +62,11 @@ def test_lookup_counter_refuses_operands_outside_of_the_table() -> None:
     rows = {
         chip.name: len(witness.real_rows(chip.name))
         for chip in witness.machine.chips
-        if chip.selectors and chip.name != "IMG"
+        if chip.selectors and chip.name != "IMG" and chip.name in witness.traces
     }
     counts = count_lookups(witness.machine.chips, witness.traces, rows)
     assert (counts.limbs == witness.column("T16", "m_r16")).all()
     assert (counts.shifts == witness.column("T5", "m")).all()
-    witness.column("ADDI", "d1")[0] = 65536
-    with pytest.raises(TraceError, match="ADDI"):
+    witness.column("LW", "dm")[0] = 65536
+    with pytest.raises(TraceError, match="LW"):
         count_lookups(witness.machine.chips, witness.traces, rows)

@@ -52,9 +52,9 @@ def test_run_reads_hints_from_a_file(fibonacci: Path, tmp_path: Path, capsys: py
         (("zkvm", "run", "[/red]"), 2, "ElfError"),  # no markup
         (("zkvm", "run", "{source}"), 2, "ElfError"),
         (("zkvm", "run", "{elf}", "--hints", "/absent"), 2, "InputFileError"),
-        (("zkvm", "verify", "{elf}", "/absent", "--log-rows", "13"), 2, "InputFileError"),
-        (("zkvm", "verify", "{elf}", "{source}", "--log-rows", "13"), 1, "HeaderError"),
-        (("zkvm", "prove", "{elf}", "-o", "{folder}/proof", "--log-rows", "13"), 1, "OutOfHintsError"),
+        (("zkvm", "verify", "{elf}", "/absent", "--log-rows", "14"), 2, "InputFileError"),
+        (("zkvm", "verify", "{elf}", "{source}", "--log-rows", "14"), 1, "HeaderError"),
+        (("zkvm", "prove", "{elf}", "-o", "{folder}/proof", "--log-rows", "14"), 1, "OutOfHintsError"),
         (("zkvm", "build", "/absent", "-o", "{folder}/guest"), 2, "GuestBuildError"),
     ],
 )

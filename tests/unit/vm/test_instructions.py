@@ -206,4 +206,4 @@ def test_decoder_and_op_codes_are_one_to_one() -> None:
     assert len({int(code) for code in OpCode}) == len(OpCode)
     assert 0 not in {int(code) for code in OpCode}
     lui_row = decode(8, lui(5, 0xABCDE000))
-    assert lui_row is not None and (lui_row.op, lui_row.x, lui_row.y) == (OpCode.ADDI, 0xE000, 0xABCD)
+    assert lui_row is not None and (lui_row.op, lui_row.x, lui_row.y) == (OpCode.SET, 0xE000, 0xABCD)

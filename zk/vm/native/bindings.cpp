@@ -57,7 +57,8 @@ std::unique_ptr<Executor> make_executor(const nb::ndarray<const std::uint32_t, n
         column(0),          column(1), column(2), column(3), column(4), column(5), view(image_addresses),
         view(image_values), zero_base, entry};
     for (std::size_t i = 0; i < rows; ++i)
-        if (program.pc[i] % 4 != 0 || program.r[i] >= register_count || program.rs1[i] >= 32 ||
+        if (program.pc[i] % 4 != 0 || program.r[i] >= register_count || program.op[i] > 255 ||
+            (program.op[i] != static_cast<std::uint32_t>(OpCode::Set) && program.rs1[i] >= 32) ||
             (i > 0 && program.pc[i] <= program.pc[i - 1]))
             throw std::invalid_argument("ROM row " + std::to_string(i) + " is malformed");
     for (const std::uint32_t address : view(image_addresses))

@@ -1,6 +1,7 @@
 #include "executor.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <stdexcept>
 
 namespace blindbook::vm {
@@ -16,14 +17,31 @@ std::string hex(std::uint32_t value) {
     return text;
 }
 
+// The shift amount of a constant shift, whose ROM row holds 2^(amount mod 16).
+std::uint32_t shift_amount(OpCode op, std::uint32_t power) {
+    const bool high = op == OpCode::SlliHi || op == OpCode::SrliHi || op == OpCode::SlliHiRw || op == OpCode::SrliHiRw;
+    return static_cast<std::uint32_t>(std::countr_zero(power)) + (high ? 16 : 0);
+}
+
+std::uint32_t decode_immediate(OpCode op, std::uint32_t x, std::uint32_t y) {
+    if (op >= OpCode::Lb && op <= OpCode::Sw) return x < field_order / 2 ? x : x - field_order;  // signed offset mod p
+    if ((op >= OpCode::SlliLo && op <= OpCode::SrliHi) || op >= OpCode::SlliLoRw) return shift_amount(op, x);
+    if (op == OpCode::Jalr) return x;
+    if (op == OpCode::Jalrn) return x | 0xffff0000;
+    return x | y << 16;
+}
+
 Instruction decode_row(const Program& program, std::size_t row) {
     const auto op = static_cast<OpCode>(program.op[row]);
-    const bool register_form = op <= OpCode::Sra || (op >= OpCode::Mul && op <= OpCode::Remu);
-    const bool link = op == OpCode::Jal || op == OpCode::Jalr || op == OpCode::Jalrn;
-    std::uint32_t immediate = link ? program.x[row] : program.x[row] | program.y[row] << 16;
-    if (op == OpCode::Jalrn) immediate |= 0xffff0000;
-    return {op, static_cast<std::uint8_t>(program.r[row]), static_cast<std::uint8_t>(program.rs1[row]),
-            static_cast<std::uint8_t>(register_form ? program.x[row] : 0), immediate};
+    const bool register_form =
+        op <= OpCode::Sra || (op >= OpCode::Mul && op <= OpCode::Remu) || (op >= OpCode::AddRw && op <= OpCode::SltuRw);
+    const std::uint32_t source = program.rs1[row];
+    return {op,
+            static_cast<std::uint8_t>(program.r[row]),
+            static_cast<std::uint8_t>(op == OpCode::Set ? 0 : source),
+            static_cast<std::uint8_t>(register_form ? program.x[row] : 0),
+            decode_immediate(op, program.x[row], program.y[row]),
+            op == OpCode::Set && source != program.pc[row] + 4 ? source : 0};
 }
 
 std::int32_t as_signed(std::uint32_t x) { return static_cast<std::int32_t>(x); }
@@ -170,22 +188,27 @@ void Executor::begin_shard() {
     cycles_ = 0;
 }
 
-// Rows of a coprocessor chip; an instruction chip has a row for each execution of its instructions.
+// Rows of a coprocessor chip or of REFRESH; an instruction chip has a row for each execution of its instructions.
 void Executor::count(Family family, std::uint64_t rows) {
     const auto index = static_cast<std::size_t>(family);
     coprocessor_rows_[index] += rows;
     coprocessor_cells_ += rows * coprocessor_columns(family);
 }
 
+// The register before this access. One that was not accessed for too long is refreshed just before.
+template <bool record>
 Cell Executor::access_register(std::uint32_t number, std::uint32_t time) {
-    const Cell cell = registers_[number];
-    registers_[number].time = time;
-    return cell;
-}
-
-void Executor::write_register(std::uint32_t number, std::uint32_t time, std::uint32_t value, Cell& old) {
-    old = registers_[number];
-    registers_[number] = {value, time};
+    Cell& cell = registers_[number];
+    if (time - cell.time > near_max) {
+        count(Family::Refresh);
+        if constexpr (record)
+            log(Family::Refresh,
+                std::array<std::uint32_t, refresh_width>{field_order - 1 - number, cell.value, cell.time, time - 1});
+        cell.time = time - 1;
+    }
+    const Cell before = cell;
+    cell.time = time;
+    return before;
 }
 
 Cell& Executor::word_at(std::uint32_t address, const char* kind) {
@@ -216,10 +239,13 @@ void Executor::step(const Instruction& i, std::uint32_t row, std::uint32_t clk) 
     const auto emit = [&](Family family) {
         if constexpr (record) log(family, row, clk, b, c, old);
     };
-    const auto read_rs1 = [&] { b = access_register(i.rs1, time); };
-    const auto read_rs2 = [&] { c = access_register(i.rs2, time + 1); };
-    const auto read_stored = [&] { c = access_register(i.r, time + 1); };
-    const auto write = [&](std::uint32_t value) { write_register(i.r, time + 3, value, old); };
+    const auto read_rs1 = [&] { b = access_register<record>(i.rs1, time); };
+    const auto read_rs2 = [&] { c = access_register<record>(i.rs2, time + 1); };
+    const auto read_stored = [&] { c = access_register<record>(i.r, time + 1); };
+    const auto write = [&](std::uint32_t value) {
+        old = access_register<record>(i.r, time + 3);
+        registers_[i.r].value = value;
+    };
     const auto register_form = [&](auto&& function, Family family) {
         read_rs1();
         read_rs2();
@@ -232,6 +258,22 @@ void Executor::step(const Instruction& i, std::uint32_t row, std::uint32_t clk) 
         write(function(b.value, c.value));
         emit(family);
     };
+    // Forms whose rd is an operand as well: its access at the end reads and writes it.
+    const auto register_in_place = [&](auto&& function, Family family) {
+        read_rs2();
+        write(function(registers_[i.r].value, c.value));
+        emit(family);
+    };
+    const auto immediate_in_place = [&](auto&& function, Family family) {
+        write(function(registers_[i.r].value, i.immediate));
+        emit(family);
+    };
+    const auto effective_address = [&] {
+        const std::uint32_t address = b.value + i.immediate;
+        if (as_signed(i.immediate) > 0 && address < b.value)
+            fail("access beyond 2^32: the address wraps round", FaultKind::Unmapped);
+        return address;
+    };
     const auto branch = [&](auto&& condition, Family family) {
         read_rs1();
         read_stored();
@@ -240,7 +282,7 @@ void Executor::step(const Instruction& i, std::uint32_t row, std::uint32_t clk) 
     };
     const auto load = [&](Family family) {
         read_rs1();
-        const std::uint32_t address = b.value + i.immediate;
+        const std::uint32_t address = effective_address();
         if (i.op == OpCode::Lh || i.op == OpCode::Lhu)
             if (address % 2 != 0)
                 fail("load of a half word at misaligned address " + hex(address), FaultKind::Misaligned);
@@ -253,7 +295,7 @@ void Executor::step(const Instruction& i, std::uint32_t row, std::uint32_t clk) 
     const auto store = [&](Family family) {
         read_rs1();
         read_stored();
-        const std::uint32_t address = b.value + i.immediate;
+        const std::uint32_t address = effective_address();
         if (i.op == OpCode::Sh && address % 2 != 0)
             fail("store of a half word at misaligned address " + hex(address), FaultKind::Misaligned);
         Cell& cell = word_at(family == Family::Sw ? address : address & ~3U, "store");
@@ -277,8 +319,40 @@ void Executor::step(const Instruction& i, std::uint32_t row, std::uint32_t clk) 
     switch (i.op) {
         case OpCode::Addi:
             return immediate_form(add, Family::Addi);
+        case OpCode::AddiRw:
+            return immediate_in_place(add, Family::AddiRw);
+        case OpCode::Mv:
+            return immediate_form(add, Family::Mv);
+        case OpCode::Set:
+            write(i.immediate);
+            if (i.target != 0) next_pc_ = i.target;
+            return emit(Family::Set);
         case OpCode::Add:
             return register_form(add, Family::Add);
+        case OpCode::AddRw:
+            return register_in_place(add, Family::AddRw);
+        case OpCode::AndRw:
+            return register_in_place(bit_and, Family::LogicRw);
+        case OpCode::OrRw:
+            return register_in_place(bit_or, Family::LogicRw);
+        case OpCode::XorRw:
+            return register_in_place(bit_xor, Family::LogicRw);
+        case OpCode::SltuRw:
+            read_rs1();
+            write(below(b.value, registers_[i.r].value));
+            return emit(Family::SltuRw);
+        case OpCode::SlliLo:
+        case OpCode::SlliHi:
+            return immediate_form(left, Family::ShiftI);
+        case OpCode::SrliLo:
+        case OpCode::SrliHi:
+            return immediate_form(right, Family::ShiftI);
+        case OpCode::SlliLoRw:
+        case OpCode::SlliHiRw:
+            return immediate_in_place(left, Family::ShiftIRw);
+        case OpCode::SrliLoRw:
+        case OpCode::SrliHiRw:
+            return immediate_in_place(right, Family::ShiftIRw);
         case OpCode::Sub:
             return register_form([](std::uint32_t x, std::uint32_t y) { return x - y; }, Family::Add);
         case OpCode::And:
@@ -322,13 +396,14 @@ void Executor::step(const Instruction& i, std::uint32_t row, std::uint32_t clk) 
         case OpCode::Bge:
             return branch([](std::uint32_t x, std::uint32_t y) { return as_signed(x) >= as_signed(y); }, Family::Blt);
         case OpCode::Bltu:
-            return branch([](std::uint32_t x, std::uint32_t y) { return x < y; }, Family::Blt);
+            return branch([](std::uint32_t x, std::uint32_t y) { return x < y; }, Family::Bltu);
         case OpCode::Bgeu:
-            return branch([](std::uint32_t x, std::uint32_t y) { return x >= y; }, Family::Blt);
-        case OpCode::Jal:
-            write(pc_ + 4);
-            next_pc_ = i.immediate;
-            return emit(Family::Jal);
+            return branch([](std::uint32_t x, std::uint32_t y) { return x >= y; }, Family::Bltu);
+        case OpCode::Beqz:
+        case OpCode::Bnez:
+            read_rs1();
+            if ((b.value == 0) == (i.op == OpCode::Beqz)) next_pc_ = i.immediate;
+            return emit(Family::Beqz);
         case OpCode::Jalr:
         case OpCode::Jalrn:
             read_rs1();
@@ -394,8 +469,8 @@ template <bool record>
 void Executor::ecall(std::uint32_t row, std::uint32_t clk) {
     enum Call : std::uint32_t { Halt, HintWord, Commit, P2, P2Path, ExtDot };
     const std::uint32_t time = 4 * clk;
-    const Cell a7 = access_register(17, time), a0 = access_register(10, time + 1), a1 = access_register(11, time + 2),
-               a2 = access_register(12, time + 3);
+    const Cell a7 = access_register<record>(17, time), a0 = access_register<record>(10, time + 1),
+               a1 = access_register<record>(11, time + 2), a2 = access_register<record>(12, time + 3);
     if (a7.value > Commit && (a7.value > 31 || (calls_ >> a7.value & 1) == 0))
         fail("call " + std::to_string(a7.value) + " is not part of this machine");
     std::uint32_t result = a0.value;

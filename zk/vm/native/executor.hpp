@@ -20,6 +20,7 @@ constexpr std::uint32_t register_count = 33;  // 32: sink for writes to x0
 constexpr std::uint32_t output_count = 16;
 constexpr std::uint32_t recorded_cycles_max = (1U << 22) - 1;  // clk_end <= 2^22
 constexpr std::uint32_t cycles_max = (1U << 29) - 1;           // ts = 4 clk + 3 fits a word
+constexpr std::uint32_t near_max = 1U << 16;  // how far back an instruction's register access may reach
 
 // A program as columns of its ROM and its image.
 struct Program {
@@ -69,7 +70,7 @@ class Executor {
     [[nodiscard]] std::uint32_t exit_code() const { return exit_code_; }
     [[nodiscard]] bool halted() const { return halted_; }
     [[nodiscard]] std::uint32_t committed() const { return committed_; }
-    // Rows of coprocessor chips in this shard, by family.
+    // Rows of coprocessor chips and of REFRESH in this shard, by family.
     [[nodiscard]] const std::array<std::uint64_t, family_shapes.size()>& coprocessor_rows() const {
         return coprocessor_rows_;
     }
@@ -99,8 +100,8 @@ class Executor {
     template <bool record>
     void call_dot(std::uint32_t clk, std::uint32_t pointer_a, std::uint32_t pointer_b, std::uint32_t shape);
 
+    template <bool record>
     [[nodiscard]] Cell access_register(std::uint32_t number, std::uint32_t time);
-    void write_register(std::uint32_t number, std::uint32_t time, std::uint32_t value, Cell& old);
     [[nodiscard]] Cell& word_at(std::uint32_t address, const char* kind);
     [[nodiscard]] Cell& coprocessor_word(std::uint32_t address, std::uint32_t time, const char* kind);
     [[nodiscard]] std::uint32_t next_hint();
