@@ -7,6 +7,7 @@ a limb of the address gets that of the bad one, as a prover would that wants the
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +31,7 @@ from tests.unit.vm.assembler import (
     program,
     store,
 )
-from zk.errors import ExecutionError
+from zk.errors import ExecutionError, IllegalInstructionError, JumpError, MisalignedAccessError, UnmappedAccessError
 from zk.vm.executor import execute
 
 SIZES = {name: 1 << (funct3 & 3) for name, funct3 in {**LOADS, **STORES}.items()}
@@ -44,25 +45,26 @@ def memory_access(name: str, base: int, offset: int) -> int:
     return load(name, 6, base, offset) if name in LOADS else store(name, 6, base, offset)
 
 
-def check_refused(words: list[int], position: int, reason: str, *, base: int = TEXT) -> None:
-    """The executor stops at this word with this reason; what came before has run."""
-    with pytest.raises(ExecutionError) as caught:
-        execute(program([*words, *finish()], base=base), coprocessors=())
-    assert reason in caught.value.reason
-    assert (caught.value.pc, caught.value.cycle) == (base + 4 * position, position + 1)
+def check_refused(words: list[int], position: int, kind: type[ExecutionError], reason: str) -> None:
+    """The executor stops at this word with this error; what came before has run."""
+    with pytest.raises(kind, match=re.escape(reason)) as caught:
+        execute(program([*words, *finish()]), coprocessors=())
+    assert (caught.value.pc, caught.value.cycle) == (TEXT + 4 * position, position + 1)
 
 
 @pytest.mark.parametrize(("name", "offset"), MISALIGNED)
 def test_executor_refuses_misaligned_access(name: str, offset: int) -> None:
     for base, immediate in ((DATA, offset), (DATA + offset, 0), (DATA + 2047 + offset, -2047), (ZERO_BASE + offset, 4)):
-        check_refused([*constant(5, base), memory_access(name, 5, immediate)], 2, "misaligned")
+        check_refused([*constant(5, base), memory_access(name, 5, immediate)], 2, MisalignedAccessError, "misaligned")
 
 
 @pytest.mark.parametrize(("name", "address"), list(itertools.product(SIZES, UNMAPPED)))
 def test_executor_refuses_unmapped_access(name: str, address: int) -> None:
     reason = "2^30" if address >= 1 << 30 else "no memory"
     for immediate in (0, 4, -2048):
-        check_refused([*constant(5, address - immediate), memory_access(name, 5, immediate)], 2, reason)
+        check_refused(
+            [*constant(5, address - immediate), memory_access(name, 5, immediate)], 2, UnmappedAccessError, reason
+        )
 
 
 @pytest.mark.parametrize(
@@ -79,14 +81,14 @@ def test_executor_refuses_unmapped_access(name: str, address: int) -> None:
 )
 def test_executor_refuses_jump_to_nowhere(target: int, reason: str) -> None:
     for offset in (0, 2047, -2048):
-        with pytest.raises(ExecutionError, match=reason) as caught:
+        with pytest.raises(JumpError, match=reason) as caught:
             execute(program([*constant(5, target - offset), jalr(1, 5, offset), *finish()]), coprocessors=())
         assert (caught.value.pc, caught.value.cycle) == (target & ~1, 4)
 
 
 @pytest.mark.parametrize("word", [jal(0, 6), jal(0, -TEXT - 8), branch("beq", 0, 0, 6), branch("bne", 0, 0, -4096 - 2)])
 def test_jump_with_a_target_that_cannot_be_has_no_row(word: int) -> None:
-    check_refused([immediate_form("addi", 1, 0, 1), word], 1, "no legal instruction")
+    check_refused([immediate_form("addi", 1, 0, 1), word], 1, IllegalInstructionError, "no legal instruction")
 
 
 @dataclass(frozen=True, slots=True)

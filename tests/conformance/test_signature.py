@@ -133,7 +133,7 @@ def test_run_without_a_region_writes_nothing(elf: Path, tmp_path: Path, capsys: 
 def test_run_that_fails_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     elf = build_test(tmp_path / "test.elf", "nop", halt=".word 0")
     found, out = blindbook(capsys, "zkvm", "run", str(elf), "--signature", str(tmp_path / "signature"), "--json")
-    assert (found, json.loads(out)["error"]["type"]) == (1, "ExecutionError")
+    assert (found, json.loads(out)["error"]["type"]) == (1, "IllegalInstructionError")
     assert not (tmp_path / "signature").exists()
 
 

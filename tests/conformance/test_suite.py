@@ -83,8 +83,8 @@ def test_table_names_every_test_and_the_first_difference(
         (SUMS, "RVMODEL_HALT", "12345\n", "InputFileError: signature line 1"),
         (SUMS, "RVMODEL_HALT", None, "InputFileError"),
         (SUMS + "li x8, 3", PLAIN_HALT, REFERENCE, "ConformanceError: exit code: expected 0, found 3"),
-        (SUMS, "ebreak", REFERENCE, "ExecutionError: no legal instruction"),
-        (SUMS, "1: j 1b", REFERENCE, "ExecutionError: no HALT within the limit of 4194303 cycles"),
+        (SUMS, "ebreak", REFERENCE, "IllegalInstructionError: no legal instruction"),
+        (SUMS, "1: j 1b", REFERENCE, "CycleLimitError: no HALT within the limit of 4194303 cycles"),
         (SUMS + "li x8, 0", "signature_checksum:" + PLAIN_HALT, REFERENCE, "proof: output word 0: expected fffffffc"),
     ],
 )
