@@ -105,11 +105,12 @@ def profile_guest(
     hints: U32,
     coprocessors: Iterable[str],
     max_cycles: int = CYCLES_MAX,
+    shard_cycles: int = RECORDED_CYCLES_MAX,
 ) -> Profile:
     """Runs the guest with a record of its calls (some 20 M cycles/s).
 
-    `content` is the ELF file, whose debug information tells inlined functions apart; `machine` the one that will prove the run.
-    Raises ExecutionError.
+    `content` is the ELF file, whose debug information tells inlined functions apart; `machine` the one that will prove the run
+    if it has at most `shard_cycles` instructions. Raises ExecutionError.
     """
     contexts, names = _contexts(program, content)
     executor, tree = new_executor(program), _executor.CallTree(contexts)
@@ -128,7 +129,7 @@ def profile_guest(
         outputs=tuple(executor.outputs()[0].tolist()),
         paths=_paths(nodes, names, np.array([columns.get(family, 0) for family in FAMILIES], np.uint64)),
         rows=rows,
-        proof=predict_cost(machine, {**rows, "ZERO": zeroed}) if executor.cycles <= RECORDED_CYCLES_MAX else None,
+        proof=predict_cost(machine, {**rows, "ZERO": zeroed}) if executor.cycles <= shard_cycles else None,
     )
 
 

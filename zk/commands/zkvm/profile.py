@@ -62,6 +62,7 @@ def profile(
 ) -> None:
     """Execute a guest and show its cycles by function and the cells of its proof by chip."""
     from zk.files import read_bytes
+    from zk.shards.plan import SHARD_CYCLES
     from zk.vm.keys import TWINS
     from zk.vm.machine import rv32im_machine
     from zk.vm.profile import profile_guest
@@ -75,7 +76,7 @@ def profile(
         machine, _ = rv32im_machine(program, names, twins=TWINS[config.value])
         content = read_bytes(elf, FILE_BYTES_LIMIT)
         with described_faults(elf, program, words, names):
-            result = profile_guest(program, content, machine, words, names, max_cycles)
+            result = profile_guest(program, content, machine, words, names, max_cycles, SHARD_CYCLES)
         weights = {path: int(getattr(cost, weight.value)) for path, cost in result.paths.items()}
         if flame is not None:
             title = f"{elf.name}: {sum(weights.values()):,} {weight.value}"
@@ -136,7 +137,7 @@ def _print_profile(profile: Profile, head: dict[str, Any], top: int) -> None:
     ]
     _print_table(("cycles", "%", "calls", "call path"), paths)
     if profile.proof is None:
-        print("the run is longer than one shard: rows by chip, before the split")
+        print("The run is proven in several shards. Its rows by chip:")
         _print_table(("rows", "chip"), [(f"{count:,}", name) for name, count in profile.rows.items()])
         return
     proof = profile.proof
