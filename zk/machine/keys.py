@@ -107,9 +107,9 @@ def setup(
         raise SetupError(
             f"parameter set {parameters.name}: expected configuration {parameters.configuration}, found {config}"
         )
-    chips = tuple(_chip_keys(machine))
+    chips = tuple(chip_keys(machine))
     columns = dict(_preprocessed_by_number(machine, chips, preprocessed))
-    log_rows_min = _log_rows_min(chips)
+    log_rows_min = smallest_log_rows(chips)
     admissible = _admissible(chips, parameters, log_rows_min, log_rows_max)
     key = VerifyingKey(machine, configuration(config), parameters, chips, log_rows_min, admissible, {})
     if columns:
@@ -190,7 +190,7 @@ def _list(items: Sequence[bytes]) -> bytes:
     return _number(len(items)) + b"".join(items)
 
 
-def _chip_keys(machine: Machine) -> list[ChipKey]:
+def chip_keys(machine: Machine) -> list[ChipKey]:
     if not 1 <= len(machine.chips) <= CHIP_COUNT_MAX:
         raise SetupError(f"machine {machine.name}: expected 1..{CHIP_COUNT_MAX} chips, found {len(machine.chips)}")
     if len({chip.name for chip in machine.chips}) != len(machine.chips):
@@ -271,7 +271,7 @@ def _extreme_heights(chips: Sequence[ChipKey], *, largest: bool) -> list[int | N
     return [None if chip.optional else chip.log_height_min for chip in chips]
 
 
-def _log_rows_min(chips: Sequence[ChipKey]) -> int:
+def smallest_log_rows(chips: Sequence[ChipKey]) -> int:
     """log_rows of the smallest proof, so that the minimum never binds: every proof has kappa* or kappa* + 1 fold variables."""
     cells = main_cells(chips, _extreme_heights(chips, largest=False))
     log_rows = ceil_log2(max(cells, 1)) - default_log_width(cells)

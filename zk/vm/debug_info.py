@@ -206,6 +206,8 @@ _NOISE = re.compile(r"\[abi:[^\]]*\]|(?<=std::)__1::")
 
 def function_name(symbol: str) -> str:
     """A symbol as it stands in C++ sources, without the parameters: `guest::commit`."""
+    if not symbol.startswith("_Z"):  # `f` would be the type float to the demangler
+        return symbol
     name = _NOISE.sub("", demangle(symbol))
     end = len(name.removesuffix(" const"))
     if name[:end].endswith(")"):

@@ -13,20 +13,13 @@ import pytest
 import typer
 
 import zk.cli
+from tests.unit.vm.command import blindbook
 from zk.vm.guest import build_sample
 
 
 @pytest.fixture(scope="module")
 def fibonacci(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_sample("fibonacci", tmp_path_factory.mktemp("cli") / "fibonacci.elf")
-
-
-def blindbook(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """Exit status, stdout, stderr."""
-    with pytest.raises(SystemExit) as ended:
-        zk.cli.main(arguments)
-    captured = capsys.readouterr()
-    return int(ended.value.code or 0), captured.out, captured.err
 
 
 def test_run_prints_outputs(fibonacci: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -138,6 +138,7 @@ def test_damaged_debug_information_is_no_error(elf: Path) -> None:
     ("symbol", "name"),
     [
         ("main", "main"),
+        ("f", "f"),
         ("_ZN5guest6commitEjj", "guest::commit"),
         ("_ZNK5tally5Table3sumEv", "tally::Table::sum"),
         ("_ZN5tallyclEi", "tally::operator()"),
