@@ -27,7 +27,7 @@ from zk.air.chip import Chip, Machine
 from zk.air.expression import P
 from zk.vm.elf import GuestProgram
 from zk.vm.executor import execute
-from zk.vm.machine import rv32im_machine
+from zk.vm.machine import COPROCESSORS, rv32im_machine
 from zk.vm.trace import generate_traces
 
 U32 = NDArray[np.uint32]
@@ -43,6 +43,7 @@ class Witness:
     preprocessed: dict[str, U32]
     traces: dict[str, U32]
     public_values: list[int]
+    shard: int = 0  # number of the shard, for a proof of one shard of a run
 
     def chip(self, name: str) -> Chip:
         return next(chip for chip in self.machine.chips if chip.name == name)
@@ -55,12 +56,17 @@ class Witness:
         """A copy whose columns may be changed."""
         traces = {name: trace.copy() for name, trace in self.traces.items()}
         preprocessed = {name: columns.copy() for name, columns in self.preprocessed.items()}
-        return Witness(self.guest, self.machine, preprocessed, traces, list(self.public_values))
+        return Witness(self.guest, self.machine, preprocessed, traces, list(self.public_values), self.shard)
 
     def violations(self, *, free_lookups: bool = True) -> list[str]:
         """What the checker says; lookup multiplicities are the cheater's to choose."""
         found = find_violations(
-            self.machine, self.preprocessed, self.traces, self.public_values, free_lookups=free_lookups
+            self.machine,
+            self.preprocessed,
+            self.traces,
+            self.public_values,
+            free_lookups=free_lookups,
+            shard=self.shard,
         )
         return [str(violation) for violation in found]
 
@@ -72,7 +78,7 @@ class Witness:
 
 def build_witness(guest: GuestProgram, hints: list[int] | None = None) -> Witness:
     """Executes the guest on the machine with all coprocessors."""
-    machine, preprocessed = rv32im_machine(guest, ("P2", "P2_PATH", "EXT_DOT"))
+    machine, preprocessed = rv32im_machine(guest, tuple(COPROCESSORS))
     execution = execute(guest, np.array(hints or [], np.uint32))
     traces, public_values = generate_traces(machine, execution)
     return Witness(guest, machine, preprocessed, traces, public_values)
