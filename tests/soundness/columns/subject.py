@@ -24,6 +24,7 @@ from tests.unit.vm.assembler import (
     call,
     constant,
     finish,
+    immediate_form,
     load,
     program,
     random_words,
@@ -119,6 +120,13 @@ class Unit:
     same: tuple[str, ...]
 
 
+def patient_witness() -> Witness:
+    """Registers and words that are accessed again after a loop of more than 2^14 cycles, far enough for the top byte of a distance."""
+    wait = [*constant(5, 8300), immediate_form("addi", 5, 5, -1), branch("bne", 5, 0, -4)]
+    after = [register_form("add", 8, 6, 7), register_form("add", 9, 9, 6), load("lw", 11, 10, 0), store("sw", 6, 10, 0)]
+    return build_witness(program([*constant(6, 0x12345678), *constant(10, DATA), *wait, *after, *finish()]))
+
+
 def shard_program() -> GuestProgram:
     """Several shards of 128 cycles that write and read image words and words that start as zero, far apart."""
     addresses = [DATA + 8, ZERO_BASE + 64, *_ADDRESSES[3:-1]]
@@ -144,7 +152,7 @@ def all_units() -> tuple[Unit, ...]:
     """Every chip of every machine once, by its polynomials. Raises LookupError for a chip that no witness has rows of."""
     rich = rich_witness()
     doubled, _ = rv32im_machine(rich.guest, tuple(COPROCESSORS), twins=True)
-    with_rows = [(witness.machine, witness) for witness in (rich, *shard_witnesses())]
+    with_rows = [(witness.machine, witness) for witness in (rich, patient_witness(), *shard_witnesses())]
     found: dict[ChipProgram, tuple[str, str, Witness]] = {}
     names: dict[ChipProgram, dict[str, None]] = {}
     for machine, witness in (*with_rows, (doubled, None)):

@@ -170,7 +170,7 @@ def phantom_row() -> Witness:
     """An instruction of dead code is entered beside the public path and changes a register between its write and its use."""
     use = [immediate_form("addi", 23, 24, 0)]  # x23 := x24, which nobody wrote
     dead = [immediate_form("addi", 24, 25, 77)]
-    claimed = program([*HEAD, immediate_form("addi", 26, 27, 0), *use, *_FINISH, *dead])
+    claimed = program([*HEAD, immediate_form("addi", 26, 27, 1), *use, *_FINISH, *dead])
     executed = program([*HEAD, *dead, *use, *_FINISH, *dead])
     lied = run_instead(claimed, executed)
     honest = execute(claimed)
