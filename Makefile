@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 NPM ?= npm
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup demo test check format bench conformance fuzz soak native clean help
+.PHONY: setup demo test check format bench conformance fuzz soak columns native clean help
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
@@ -65,6 +65,9 @@ fuzz: setup  ## random and coverage-guided input for every decoder; FUZZ_EXAMPLE
 
 soak: setup  ## the heavy suites
 	$(BIN)/python -m pytest -m soak $(PYTEST_FLAGS)
+
+columns: setup  ## perturb every column of every chip and write docs/reports/columns.md
+	$(BIN)/python -m tests.soundness.columns
 
 clean:  ## remove everything that setup made
 	rm -rf $(VENV) build contracts/node_modules contracts/out contracts/cache

@@ -50,6 +50,7 @@ class Witness:
     preprocessed: dict[str, U32]
     traces: dict[str, U32]
     public_values: list[int]
+    shard: int = 0  # number of the shard, for a proof of one shard of a run
 
     def chip(self, name: str) -> Chip:
         return next(chip for chip in self.machine.chips if chip.name == name)
@@ -62,12 +63,17 @@ class Witness:
         """A copy whose columns may be changed."""
         traces = {name: trace.copy() for name, trace in self.traces.items()}
         preprocessed = {name: columns.copy() for name, columns in self.preprocessed.items()}
-        return Witness(self.guest, self.machine, preprocessed, traces, list(self.public_values))
+        return Witness(self.guest, self.machine, preprocessed, traces, list(self.public_values), self.shard)
 
     def violations(self, *, free_lookups: bool = True) -> list[str]:
         """What the checker says; lookup multiplicities are the cheater's to choose."""
         found = find_violations(
-            self.machine, self.preprocessed, self.traces, self.public_values, free_lookups=free_lookups
+            self.machine,
+            self.preprocessed,
+            self.traces,
+            self.public_values,
+            free_lookups=free_lookups,
+            shard=self.shard,
         )
         return [str(violation) for violation in found]
 
