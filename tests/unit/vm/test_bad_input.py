@@ -11,7 +11,7 @@ from tests.unit.vm.command import blindbook
 from tests.unit.vm.test_elf import EXECUTE, GOOD, READ, elf
 from zk.vm.guest import build_guest, build_sample
 
-SMALL = ("--log-rows", "13")
+SMALL = ("--log-rows", "14")
 FAULTY = Path(__file__).parent / "faulty_guest.cpp"
 
 

@@ -61,7 +61,7 @@ CoprocessorsOption = Annotated[
 LogRowsOption = Annotated[
     int | None,
     typer.Option(
-        "--log-rows", min=13, max=23, help="Largest log2 of stacked rows that the key admits (part of the key)."
+        "--log-rows", min=14, max=23, help="Largest log2 of stacked rows that the key admits (part of the key)."
     ),
 ]
 
