@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,12 @@ from zk.air.expression import P
 from zk.chips.buses import LOGIC, R16, SH, U8P
 from zk.errors import TraceError
 from zk.vm.isa import OpCode
+from zk.vm.parallel import map_threads
 
 U32 = NDArray[np.uint32]
 Array = NDArray[np.int64]
+Rows = NDArray[np.bool_] | None  # None: all
+_FormKey = tuple[int, tuple[tuple[int, int], ...]]
 LOGIC_CODES = (OpCode.AND, OpCode.OR, OpCode.XOR)
 
 
@@ -32,6 +35,11 @@ class LookupCounts:
     def t16(self) -> U32:
         """The main columns of T16."""
         return np.stack([self.limbs, self.bytes, *self.logic]).astype(np.uint32)
+
+    def add(self, other: LookupCounts) -> None:
+        """Adds the counts of other chips."""
+        for each in fields(self):
+            getattr(self, each.name)[:] += getattr(other, each.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +61,38 @@ def count_lookups(
 
     `further`: preprocessed and virtual columns (columns, 2^h) of the chips whose lookups contain them.
     """
+
+    def count_of(chip: Chip) -> LookupCounts:
+        count = rows[chip.name]
+        columns = traces[chip.name][:, :count]
+        if further and chip.name in further:
+            columns = np.concatenate([columns, further[chip.name][:, :count]])
+        return _count_chip(chip, columns)
+
+    total = LookupCounts()
+    for counts in map_threads(count_of, [chip for chip in chips if rows.get(chip.name, 0)]):
+        total.add(counts)
+    return total
+
+
+def _count_chip(chip: Chip, columns: U32) -> LookupCounts:
     counts = LookupCounts()
-    for chip in chips:
-        count = rows.get(chip.name, 0)
-        if count:
-            columns = traces[chip.name][:, :count]
-            if further and chip.name in further:
-                columns = np.concatenate([columns, further[chip.name][:, :count]])
-            _count_chip(chip, columns, counts)
-    return counts
-
-
-def _count_chip(chip: Chip, columns: U32, counts: LookupCounts) -> None:
     tables = {R16.number: counts.limbs, U8P.number: counts.bytes, LOGIC.number: counts.logic, SH.number: counts.shifts}
+    rows: dict[_FormKey, Rows] = {}  # most lookups of a chip have one of few multiplicities
     for lookup in _lookups_of(chip):
-        used = _rows_of(lookup.multiplicity, columns)
-        values = columns if used is None else columns[:, used]
+        key = _key(lookup.multiplicity)
+        if key not in rows:
+            rows[key] = _rows_of(lookup.multiplicity, columns)
+        used = rows[key]
         target = tables[lookup.bus].reshape(-1)
-        index = _index(chip, lookup.bus, _evaluate(lookup.first, values), 1 << 16)
+        index = _index(chip, lookup.bus, _evaluate(lookup.first, columns, used), 1 << 16)
         if lookup.second is not None:
-            index = index + 256 * _index(chip, lookup.bus, _evaluate(lookup.second, values), 256)
+            index = index + 256 * _index(chip, lookup.bus, _evaluate(lookup.second, columns, used), 256)
         if lookup.code is not None:
-            number = _evaluate(lookup.code, values) - LOGIC_CODES[0]
+            number = _evaluate(lookup.code, columns, used) - LOGIC_CODES[0]
             index = index + (_index(chip, lookup.bus, number % P, len(LOGIC_CODES)) << 16)
         target += np.bincount(index, minlength=len(target))[: len(target)]
+    return counts
 
 
 def _lookups_of(chip: Chip) -> list[_Lookup]:
@@ -91,25 +107,36 @@ def _lookups_of(chip: Chip) -> list[_Lookup]:
     return lookups
 
 
-def _rows_of(multiplicity: AffineForm, columns: U32) -> NDArray[np.bool_] | None:
+def _key(form: AffineForm) -> _FormKey:
+    return form.constant, tuple(sorted(form.coefficients.items()))
+
+
+def _rows_of(multiplicity: AffineForm, columns: U32) -> Rows:
     """Rows whose multiplicity is 1; None where this is every row (the sum of flags of real rows)."""
-    values = _evaluate(multiplicity, columns)
-    if bool((values == 1).all()):
-        return None
-    result: NDArray[np.bool_] = values == 1
+    used: NDArray[np.bool_] = _evaluate(multiplicity, columns, None) == 1
+    return None if bool(used.all()) else used
+
+
+def _evaluate(form: AffineForm, columns: U32, rows: Rows) -> Array:
+    """The form on these rows, canonical. Coefficients are centred, so that the sums stay far below 2^63."""
+    result = np.full(columns.shape[1], _centred(form.constant), np.int64)
+    for column, coefficient in form.coefficients.items():
+        centred = _centred(coefficient)
+        if centred == 1:
+            result += columns[column]
+        elif centred == -1:
+            result -= columns[column]
+        else:
+            result += columns[column].astype(np.int64) * centred
+    if rows is not None:
+        result = result[rows]
+    if len(result) and (int(result.min()) < 0 or int(result.max()) >= P):
+        result %= P
     return result
 
 
-def _evaluate(form: AffineForm, columns: U32) -> Array:
-    """The form on all rows, canonical. Coefficients are centred, so that the sums stay far below 2^63."""
-    result = np.full(columns.shape[1], form.constant if form.constant <= P // 2 else form.constant - P, np.int64)
-    for column, coefficient in form.coefficients.items():
-        centred = coefficient if coefficient <= P // 2 else coefficient - P
-        if abs(centred) == 1:
-            result += centred * columns[column].astype(np.int64)
-        else:
-            result += columns[column].astype(np.int64) * centred
-    return result % P
+def _centred(value: int) -> int:
+    return value if value <= P // 2 else value - P
 
 
 def _index(chip: Chip, bus: int, values: Array, limit: int) -> Array:

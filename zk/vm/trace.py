@@ -30,6 +30,7 @@ from zk.errors import TraceError
 from zk.vm.executor import Execution
 from zk.vm.lookups import count_lookups
 from zk.vm.machine import public_values, twin_name
+from zk.vm.parallel import map_threads
 
 U32 = NDArray[np.uint32]
 
@@ -100,14 +101,18 @@ def instruction_traces(machine: Machine, execution: Execution) -> tuple[dict[str
     traces: dict[str, U32] = {}
     counts: dict[str, int] = {}
     chips = {chip.name: chip for chip in machine.chips}
-    for name in [chip.name for chip in machine.chips if chip.name in execution.rows]:
-        rows = execution.rows.pop(name)
+
+    def instances(name: str) -> list[tuple[str, U32, int]]:
+        rows, start, result = execution.rows.pop(name), 0, []
         trace = _fill(name, rows, execution) if rows.shape[1] else {}
-        start = 0
         for instance, count in instance_rows(name, rows.shape[1], chips).items():
-            traces[instance] = pad_trace(chips[instance], _part(trace, start, start + count), count)
-            counts[instance] = count
+            result.append((instance, pad_trace(chips[instance], _part(trace, start, start + count), count), count))
             start += count
+        return result
+
+    for filled in map_threads(instances, [chip.name for chip in machine.chips if chip.name in execution.rows]):
+        for instance, columns, count in filled:
+            traces[instance], counts[instance] = columns, count
     left = [name for name, rows in execution.rows.items() if rows.shape[1]]
     if left:
         raise TraceError(f"the machine has no chip for calls of {left}")
