@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -15,3 +16,13 @@ def default_device() -> Device:
     from gpu.cpu import CpuDevice
 
     return CpuDevice()
+
+
+@cache
+def native_permutation() -> Callable[[list[int]], list[int]] | None:
+    """Poseidon2 of sixteen canonical elements in native code, None where it is not built."""
+    try:
+        from gpu._native import permute_poseidon2
+    except ImportError:
+        return None
+    return permute_poseidon2

@@ -142,6 +142,7 @@ class ProverChannel(Channel):
 
     def __init__(self, configuration: Configuration, recorder: Recorder | None = None) -> None:
         super().__init__(configuration, recorder)
+        self.challenger.accelerate()
         self._parts: list[bytes] = []
 
     def proof(self) -> bytes:

@@ -7,11 +7,12 @@ a proof and must be absorbed goes through `zk.channel`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 
 import numpy as np
 
+from gpu import native_permutation
 from zk.field import Ext, P
 from zk.field.poseidon2 import permute
 from zk.hashing import digest_elements, keccak256
@@ -49,6 +50,10 @@ def _tag_word(tag: int, count: int) -> int:
 class Challenger(ABC):
     """Absorbs messages, draws challenges."""
 
+    def accelerate(self) -> None:
+        """Lets native code do what it can; results are the same. For provers: a verifier rests on Python alone."""
+        return  # nothing, where the hash is native already
+
     @abstractmethod
     def observe(self, tag: int, values: Sequence[int]) -> None:
         """Absorbs canonical base elements."""
@@ -81,6 +86,10 @@ class Poseidon2Challenger(Challenger):
         self._state = [0] * WIDTH
         self._pending = 0  # inputs written to lanes 0.. since the last permutation
         self._unread: list[int] = []
+        self._permutation: Callable[[list[int]], list[int]] = permute
+
+    def accelerate(self) -> None:
+        self._permutation = native_permutation() or permute
 
     def observe(self, tag: int, values: Sequence[int]) -> None:
         self._absorb(_tag_word(tag, len(values)))
@@ -120,7 +129,7 @@ class Poseidon2Challenger(Challenger):
         return self._unread.pop(0)
 
     def _permute(self) -> None:
-        self._state = permute(self._state)
+        self._state = self._permutation(self._state)
         self._unread = self._state[:RATE]
         self._pending = 0
 

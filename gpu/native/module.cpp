@@ -6,6 +6,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "gpu/kernels/extension.cuh"
+#include "gpu/kernels/poseidon2.cuh"
 #include "gpu/native/commitment.hpp"
 #include "gpu/native/dispatch.hpp"
 #include "gpu/native/fraction_tree.hpp"
@@ -34,6 +35,20 @@ nb::ndarray<nb::numpy, u32> empty(const std::vector<usize>& shape) {
     u32* data = buffer->data();
     const nb::capsule owner(buffer.release(), [](void* held) noexcept { delete static_cast<Buffer*>(held); });
     return nb::ndarray<nb::numpy, u32>(data, shape.size(), shape.data(), owner);
+}
+
+// One permutation of canonical elements, for the transcript of a prover.
+std::vector<u32> permute_poseidon2(const std::vector<u32>& elements) {
+    require(elements.size() == 16, "a state of 16 elements expected");
+    portable::Fp state[16];
+    for (usize i = 0; i < 16; ++i) {
+        require(elements[i] < portable::P, "a value is not below p");
+        state[i] = portable::Fp::from_canonical(elements[i]);
+    }
+    portable::poseidon2_permute(state);
+    std::vector<u32> result(16);
+    for (usize i = 0; i < 16; ++i) result[i] = state[i].canonical();
+    return result;
 }
 
 constexpr usize CONVERSION_GRAIN = usize{1} << 16;
@@ -395,6 +410,7 @@ NB_MODULE(_native, module) {
     module.def("instruction_sets", &available_instruction_sets);
     module.def("thread_count", &thread_count);
     module.def("empty", &empty, nb::arg("shape"));
+    module.def("permute_poseidon2", &permute_poseidon2, nb::arg("elements"));
     module.def("kernels", &find_kernels, nb::rv_policy::reference);
     nb::class_<Kernels> kernels(module, "Kernels");
     kernels.def_prop_ro("name", [](const Kernels& k) { return k.name; });

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from gpu import native_permutation
 from gpu.reference import ReferenceDevice, poseidon2
 from zk.configuration import configuration
+from zk.field import P
 from zk.field.poseidon2 import permute
 from zk.hashing import digest_elements
 from zk.transcript import Challenger, KeccakChallenger, Poseidon2Challenger
@@ -132,3 +135,27 @@ def test_message_of_two_to_the_sixteen_values_is_refused() -> None:
     for name in ("P2", "K"):
         with pytest.raises(ValueError, match="count below"):
             configuration(name).challenger().observe(1, [0] * 2**16)
+
+
+def test_native_permutation_equals_the_one_on_integers() -> None:
+    native = native_permutation()
+    if native is None:
+        pytest.skip("the native module of gpu is not built")
+    draw = random.Random(20)
+    states = [[0] * 16, [P - 1] * 16, *([draw.randrange(P) for _ in range(16)] for _ in range(20))]
+    assert [native(state) for state in states] == [permute(state) for state in states]
+    for bad in ([0] * 15, [P] + [0] * 15):
+        with pytest.raises(ValueError, match=r"expected|below"):
+            native(bad)
+
+
+@pytest.mark.parametrize("name", ["P2", "K"])
+def test_accelerated_challenger_draws_the_same_challenges(name: str) -> None:
+    plain, fast = configuration(name).challenger(), configuration(name).challenger()
+    fast.accelerate()
+    for challenger in (plain, fast):
+        challenger.observe(1, list(range(21)))
+    assert [plain.sample_ext() for _ in range(3)] == [fast.sample_ext() for _ in range(3)]
+    assert plain.grind_state() == fast.grind_state()
+    assert plain.absorb_nonce(5, 0) == fast.absorb_nonce(5, 0)
+    assert plain.sample_bits(20) == fast.sample_bits(20)
