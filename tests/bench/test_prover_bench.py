@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.soundness.golden import FOLDER, golden_proof
+from tests.soundness.golden import golden_path, golden_proof
 from zk.configuration import ConfigName
 from zk.machine.params import parameter_set
 
@@ -26,7 +26,7 @@ def test_measured_device_proves_the_same_bytes_and_counts_every_stage(
     config: ConfigName, parameters: str, hash_field: str
 ) -> None:
     device = MeasuredDevice()
-    assert golden_proof(config, device) == (FOLDER / f"toy_{config}_v1.proof").read_bytes()
+    assert golden_proof(config, device) == golden_path(config, "proof").read_bytes()
     assert {span.stage for span in device.spans} == {"commit", "gkr", "zerocheck", "open"}
     assert all(span.seconds >= 0 for span in device.spans)
     found = sum((span.work for span in device.spans), Work())
