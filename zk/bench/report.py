@@ -42,7 +42,8 @@ def print_run(console: Console, run: Run) -> None:
         table.add_row(name, f"{stage.seconds:.2f}", *_counted(stage))
     console.print(table)
     console.print(
-        f"{run.cycles:,} cycles in {run.shards} shards, {run.seconds:.2f} s: {run.rate:,.0f} cycles/s, "
+        f"{run.cycles:,} cycles in {run.shards} shards, {run.seconds:.2f} s ({run.cpu_seconds:.2f} s of CPU): "
+        f"{run.rate:,.0f} cycles/s, "
         f"{100 * run.bound_seconds / run.seconds:.0f} % of the bound; "
         f"cells a cycle {run.used_cells / run.cycles:.1f} used, committed / used "
         f"{run.committed_cells / run.used_cells:.2f}; proof {run.proof_bytes:,} bytes, verified in "

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from zk.bench.device import MeasuredDevice
 from zk.bench.mixes import Mix
 from zk.bench.rates import Rates
-from zk.bench.work import Work
+from zk.bench.work import Work, trace_work
 from zk.configuration import ConfigName
 from zk.shards.keys import ShardKeys, shard_keys
 from zk.shards.plan import Plan, ShardInput
@@ -36,7 +36,8 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Figures of one run. `calls`: seconds by stage and call; cells are those of all shards and of the memory."""
+    """Figures of one run. `seconds` is wall time, `cpu_seconds` that of all threads, which other programs disturb less. `calls`:
+    seconds by stage and call; cells are those of all shards and of the memory."""
 
     mix: str
     config: ConfigName
@@ -45,6 +46,7 @@ class Run:
     used_cells: int
     committed_cells: int
     seconds: float
+    cpu_seconds: float
     verify_seconds: float
     proof_bytes: int
     stages: dict[str, Stage]
@@ -67,9 +69,12 @@ def measure(mix: Mix, program: GuestProgram, size: int, config: ConfigName, shar
     keys = shard_keys(program, config, (), device)
     prove_run(keys, plan_run(keys, mix.hints(WARM_UP)), device)
     device.spans.clear()
+    cpu_start = time.process_time()
     plan = plan_run(keys, mix.hints(size), shard_cycles=shard_cycles)
     proven = prove_run(keys, plan, device)
+    cpu_seconds = time.process_time() - cpu_start
     calls, works = _by_call(device)
+    works["trace"] = trace_work(plan.cycles, sum(part.statistics.used_cells for part in proven.parts))
     start = time.perf_counter()
     verify_run(keys.verifying, proven.proof)
     verified = time.perf_counter() - start
@@ -89,6 +94,7 @@ def measure(mix: Mix, program: GuestProgram, size: int, config: ConfigName, shar
         used_cells(keys, plan) + proven.parts[0].statistics.used_cells,
         sum(part.statistics.committed_cells for part in proven.parts),
         total,
+        cpu_seconds,
         verified,
         len(proven.proof),
         {name: _stage(seconds[name], works.get(name, Work()), rates) for name in STAGES},

@@ -32,6 +32,11 @@ class Work:
         return Work(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(Work)))
 
 
+def trace_work(cycles: int, cells: int) -> Work:
+    """Logged rows of eight words read, columns written."""
+    return Work(bytes=8 * _BASE_BYTES * cycles + _BASE_BYTES * cells)
+
+
 def hashes(name: HashName, count: float) -> Work:
     """Permutations of a hash."""
     return Work(poseidon2=count) if name == "poseidon2" else Work(keccak=count)
