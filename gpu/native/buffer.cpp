@@ -34,7 +34,7 @@ class Arena {
     char* take(usize bytes) {
         const std::lock_guard<std::mutex> lock(mutex_);
         auto best = find(bytes);
-        if (best == free_.end()) best = reserve(std::max(bytes, REGION_BYTES));
+        if (best == free_.end()) best = reserve(bytes);
         char* memory = best->first;
         const usize left = best->second - bytes;
         free_.erase(best);
@@ -79,14 +79,17 @@ class Arena {
         return best;
     }
 
-    Extents::iterator reserve(usize bytes) {
-        char* memory = static_cast<char*>(std::aligned_alloc(HUGE_PAGE_BYTES, bytes));
+    // A new region, of just the wanted bytes where the system gives no more.
+    Extents::iterator reserve(usize wanted) {
+        usize bytes = std::max(wanted, REGION_BYTES);
+        void* memory = std::aligned_alloc(HUGE_PAGE_BYTES, bytes);
+        if (memory == nullptr && bytes > wanted) memory = std::aligned_alloc(HUGE_PAGE_BYTES, bytes = wanted);
         if (memory == nullptr) throw std::bad_alloc();
 #if defined(__linux__)
         madvise(memory, bytes, MADV_HUGEPAGE);
 #endif
-        regions_.insert(memory);
-        return free_.emplace(memory, bytes).first;
+        regions_.insert(static_cast<char*>(memory));
+        return free_.emplace(static_cast<char*>(memory), bytes).first;
     }
 
     static void discard(char* memory, usize bytes) {
