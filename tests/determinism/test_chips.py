@@ -7,7 +7,7 @@ import pytest
 from zk.determinism.cases import cases_of
 from zk.determinism.report import distinct_chips, findings_of, full_machine
 
-SLOW = frozenset({"SHIFT", "MUL", "DIV", "P2", "PATH", "DOT"})  # tens of seconds each
+SLOW = frozenset({"SHIFT", "MUL", "DIV"})  # tens of seconds each
 CHIPS = [
     pytest.param(chip.name, marks=pytest.mark.soak if chip.name in SLOW else ())
     for chip in distinct_chips(full_machine())

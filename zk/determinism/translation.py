@@ -252,11 +252,23 @@ class _RowBuilder:
             if all(single is not None for single in map(shifted_variable, factors)) and self._is_in_range(factors):
                 continue  # a boolean column: its range says it
             row.clauses.append(Clause(name, tuple(Literal(factor) for factor in factors)))
+        self._drop_unused_names()
         self._eliminate_witnesses()
         for _ in range(_TIGHTENING_ROUNDS):
             changed = [_tighten(row, clause) for clause in row.clauses]
             if not any(changed):
                 break
+
+    def _drop_unused_names(self) -> None:
+        """Forgets named forms that nothing bounds or uses."""
+        row = self.row
+        for node in sorted(self.raw, reverse=True):
+            number = self._variable(node)
+            users = [clause for clause in row.clauses if number in clause.variables()]
+            in_message = any(number in _message_variables(message) for message in _messages(row))
+            if len(users) == 1 and not in_message and row.ranges[number] == (0, P - 1):
+                row.clauses.remove(users[0])
+                del row.ranges[number]
 
     def _is_in_range(self, factors: list[Polynomial]) -> bool:
         if len(factors) != 2 or variables_of(factors[0]) != variables_of(factors[1]):

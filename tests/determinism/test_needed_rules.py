@@ -1,0 +1,52 @@
+"""Without a rule that it needs, a chip is no function: the solver finds two rows, and exact evaluation confirms them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from zk.determinism.counterexample import check_counterexample, find_counterexample
+from zk.determinism.proof import calls_of
+from zk.determinism.report import distinct_chips, full_machine
+
+MACHINE = full_machine()
+CHIPS = {chip.name: chip for chip in distinct_chips(MACHINE)}
+
+# A constraint or lookup of each chip without which inputs do not determine outputs.
+NEEDED = {
+    "ADDI": "k0 is boolean",
+    "ADD": "add: high limb",
+    "LOGIC": "result limb 0",
+    "CMP": "lt is boolean",
+    "BEQ": "unequal means a difference",
+    "BLT": "next pc",
+    "JAL": "lookup 2 in PROG",
+    "JALR": "lsb is boolean",
+    "SHIFT": "split of limb 0",
+    "LW": "k1 is boolean",
+    "SW": "k1 is boolean",
+    "LOADSUB": "lookup 3 in R16",
+    "STORESUB": "e_high",
+    "MUL": "product limb 0",
+    "DIV": "b = qc + r, limb 0",
+    "ECALL": "a0 stays, low limb",
+    "P2": "out3",
+    "PATH": "s147",
+    "PATH_H": "word 9 is canonical",
+    "DOT": "new2",
+    "DOT_H": "s1",
+}
+NO_RULES = {"ROM", "IMG", "T16", "T5", "ZERO"}  # they compute nothing: setup, tables, and addresses of the run's choice
+
+
+def test_every_chip_has_a_needed_rule() -> None:
+    assert set(CHIPS) == set(NEEDED) | NO_RULES
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_a_chip_without_a_needed_rule_has_a_counterexample(name: str) -> None:
+    example = find_counterexample(CHIPS[name], calls_of(MACHINE), frozenset({NEEDED[name]}))
+    assert example is not None
+    assert check_counterexample(example) == []
+    assert check_counterexample(replace(example, without=frozenset())) != []
