@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from zk.air.chip import Bus
-from zk.chips.buses import ACC, AND, DELEG, HALT, MEM, ORD, OUT, PATH, PROG, R16, SH, STATE, U8P
+from zk.chips.buses import ACC, AND, DELEG, GLOBAL, HALT, MEM, ORD, OUT, PATH, PROG, R16, SH, STATE, U8P
 from zk.errors import DeterminismError, SetupError
+from zk.machine.boundary import SHARD_NUMBER_MAX
 from zk.vm.isa import ADDRESS_LIMIT, SINK, Instruction, OpCode, Rom
 from zk.vm.machine import CLK_END_MAX
 
@@ -28,6 +29,7 @@ class Range:
 BYTE, LIMB, BIT = Range(0, 255), Range(0, 65535), Range(0, 1)
 CLK = Range(1, CLK_END_MAX - 1)  # rows before the end of the STATE path; its end is a public value <= CLK_END_MAX
 TIME = Range(0, 4 * CLK_END_MAX - 1)
+SHARD = Range(0, SHARD_NUMBER_MAX)
 RAM = Range(0, ADDRESS_LIMIT + (1 << 18) - 4, 4)
 ARGUMENT = Range(0, ADDRESS_LIMIT - 1)
 
@@ -53,6 +55,7 @@ CONTRACTS = {
     for contract in (
         Contract(STATE, received={1: CLK}),
         Contract(MEM, (0,), {1: TIME, 2: LIMB, 3: LIMB}, {2: LIMB, 3: LIMB}, by_time=1),
+        Contract(GLOBAL, (0,), {1: LIMB, 2: LIMB, 3: SHARD}, {1: LIMB, 2: LIMB, 3: SHARD}, by_time=3),
         Contract(ORD, received={0: RAM}, sent={0: RAM}),
         Contract(DELEG, (0,), {1: CLK, 2: ARGUMENT, 3: ARGUMENT, 4: ARGUMENT}, {2: ARGUMENT, 3: ARGUMENT, 4: ARGUMENT}),
         Contract(HALT),

@@ -38,6 +38,7 @@ class Counterexample:
 def find_counterexample(chip: Chip, calls: frozenset[int], without: frozenset[str]) -> Counterexample | None:
     """A checked counterexample to "inputs determine outputs" without these rules; None where the search finds none."""
     proof = ChipProof(chip, calls, without)
+    chip = proof.chip
     for pair in _pairs(proof):
         pair.propagate()
         for name, form in pair.open_outputs():

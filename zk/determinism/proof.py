@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations, product
 
@@ -56,11 +56,16 @@ def calls_of(machine: Machine) -> frozenset[int]:
     return frozenset(found)
 
 
+def with_global(chip: Chip) -> Chip:
+    """The chip with its global interactions among the others: for a row they are interactions like all."""
+    return replace(chip, interactions=[*chip.interactions, *chip.global_interactions], global_interactions=[])
+
+
 class ChipProof:
     """All claims about one chip. `without` leaves out rules of the chip, to ask whether they are needed."""
 
     def __init__(self, chip: Chip, calls: frozenset[int], without: frozenset[str] = frozenset()) -> None:
-        self.chip, self.calls, self.without = chip, calls, without
+        self.chip, self.calls, self.without = with_global(chip), calls, without
         self.statement: Statement = statement_of(chip)
 
     def findings(self) -> Iterator[Finding]:
@@ -97,7 +102,7 @@ class ChipProof:
         """Two rows of this case in which the choices, and what is already known, agree."""
         names = self.chip.column_names
         free = [name for name, choice in self.statement.choices.items() if row.fixed[names.index(choice.only_with)]]
-        chosen = {names.index(name) for name in (*free, *self.chip.preprocessed)}
+        chosen = {names.index(name) for name in (*free, *self.chip.preprocessed, *self.chip.virtual)}
         make = self.statement.product
         columns = Columns({name: column(number) for number, name in enumerate(names)})
         return Pair(row, None if make is None else make(columns), (chosen | known) - set(row.fixed))

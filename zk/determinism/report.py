@@ -1,47 +1,66 @@
-"""All claims about the chips of the full machine, and their table."""
+"""All claims about the chips of all machines, and their table."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 
 import numpy as np
 from rich.table import Table
 
 from zk.air.chip import Chip, Machine
 from zk.determinism.proof import ChipProof, Finding, calls_of
+from zk.shards.machine import memory_machine, shard_machine
 from zk.vm.elf import GuestProgram
 from zk.vm.machine import COPROCESSORS, rv32im_machine
 
 _ECALL = 0x73
 
 
-def full_machine() -> Machine:
-    """The machine with every coprocessor and every second instance, of a program of one instruction."""
+@cache
+def machines() -> tuple[Machine, ...]:
+    """The machine with every coprocessor and every second instance, that of a shard, and that of the memory of all shards.
+
+    Their program is one instruction: chips depend on it by the heights of tables only.
+    """
     one = np.array([4], np.uint32), np.array([_ECALL], np.uint32)
     empty = np.zeros(0, np.uint32)
-    machine, _ = rv32im_machine(GuestProgram(4, *one, empty, empty, zero_base=8), COPROCESSORS, twins=True)
-    return machine
+    program = GuestProgram(4, *one, empty, empty, zero_base=8)
+    whole, _ = rv32im_machine(program, COPROCESSORS, twins=True)
+    shard, _ = shard_machine(program, COPROCESSORS, twins=True)
+    memory, _ = memory_machine(program)
+    return whole, shard, memory
 
 
-def distinct_chips(machine: Machine) -> list[Chip]:
-    """The chips without second instances: those whose lowered program is that of an earlier chip."""
+@cache
+def distinct_chips() -> dict[str, Chip]:
+    """The chips of all machines by name, without second instances: those whose expressions are those of an earlier chip."""
     seen: set[object] = set()
-    result = []
-    for chip in machine.chips:
+    result = {}
+    for chip in (chip for machine in machines() for chip in machine.chips):
         program = chip.lower()
-        key = (program.nodes, program.constraints, program.interactions, tuple(chip.column_names))
+        key = (
+            program.nodes,
+            program.constraints,
+            program.interactions,
+            chip.lower_global() is None,
+            *chip.column_names,
+        )
         if key not in seen:
-            result.append(chip)
+            result[chip.name] = chip
         seen.add(key)
     return result
 
 
+def calls() -> frozenset[int]:
+    """Numbers of the calls that coprocessors answer."""
+    return calls_of(machines()[0])
+
+
 def findings_of(name: str) -> list[Finding]:
-    """All claims about the chip with this name in the full machine."""
-    machine = full_machine()
-    chip = next(chip for chip in machine.chips if chip.name == name)
-    return list(ChipProof(chip, calls_of(machine)).findings())
+    """All claims about the chip with this name."""
+    return list(ChipProof(distinct_chips()[name], calls()).findings())
 
 
 def prove_chips(names: Sequence[str], processes: int = 1) -> Iterator[list[Finding]]:

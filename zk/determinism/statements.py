@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from zk.air.chip import Chip
 from zk.air.expression import Expr
 from zk.chips.frame import Columns
-from zk.determinism.contracts import LIMB, Range
+from zk.determinism.contracts import LIMB, SHARD, Range
 from zk.errors import DeterminismError
 
 Word = tuple[tuple[int, Expr], ...]  # weights and digits of an integer
@@ -35,7 +35,7 @@ class Statement:
     """Exceptions and hints for one chip.
 
     `choices`: columns that the prover is free to choose, by design; the outputs are then a function of inputs and choices. `splits`: columns that are proven to be determined and then enumerated, because they make products linear.
-    `setup`: ranges of preprocessed columns that setup checks. `product`: the integers that a convolution multiplies.
+    `setup`: ranges of preprocessed and virtual columns that setup checks. `product`: the integers that a convolution multiplies.
     """
 
     choices: Mapping[str, Choice] = field(default_factory=dict)
@@ -85,6 +85,9 @@ STATEMENTS: dict[str, Statement] = {
     "T16": _FUNCTION,
     "T5": _FUNCTION,
     "ZERO": Statement(choices=dict.fromkeys(("w", "x"), _ADDRESS)),
+    "BOUNDARY": Statement(choices={"addr": _ADDRESS}, setup={"SHARD": SHARD}),
+    "GIMG": Statement(setup={"lo": LIMB, "hi": LIMB}),
+    "GZERO": Statement(choices=dict.fromkeys(("w", "x"), _ADDRESS)),
     "P2": Statement(example={f"in{i}_{part}": 0 for i in range(16) for part in ("lo", "hi", "e")}),
     "PATH": Statement(
         choices={"bit": _INDEX_BIT, **dict.fromkeys((f"x{i}" for i in range(16)), _SIBLING)},

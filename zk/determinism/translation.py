@@ -227,8 +227,7 @@ class _RowBuilder:
             if lookup_rule(self.chip, position) in self.without:
                 continue
             multiplicity = constant_value(self.forms[interaction.multiplicity])
-            provides = bus.kind == "lookup" and bool(self.chip.virtual or self.chip.preprocessed)
-            if provides or multiplicity == 0:
+            if multiplicity == 0 or (bus.kind == "lookup" and self._is_provided(interaction.multiplicity)):
                 continue
             if multiplicity not in (1, P - 1):
                 raise DeterminismError(
@@ -238,6 +237,13 @@ class _RowBuilder:
             message = Message(bus, tuple(self.forms[node] for node in interaction.message), position)
             kind = row.looked_up if bus.kind == "lookup" else row.sent if multiplicity == 1 else row.received
             kind.append(message)
+
+    def _is_provided(self, multiplicity: int) -> bool:
+        """Whether the row offers the tuple: minus a main column that is no selector (section 5.3)."""
+        single = shifted_variable(self.forms[multiplicity])
+        if single is None or single[1:] != (-1, 0) or single[0] >= len(self.chip.main):
+            return False
+        return self.chip.main[single[0]] not in self.chip.selectors
 
     def add_clauses(self) -> None:
         """Definitions of named variables, and the constraints."""
