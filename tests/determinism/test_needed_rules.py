@@ -6,8 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from zk.determinism.cases import cases_of
+from zk.determinism.correctness import Correctness
 from zk.determinism.counterexample import check_counterexample, find_counterexample
+from zk.determinism.proof import ChipProof
 from zk.determinism.report import calls, distinct_chips
+from zk.determinism.translation import lookup_rule
 
 # A constraint or lookup of each chip without which inputs do not determine outputs.
 NEEDED = {
@@ -47,3 +51,30 @@ def test_a_chip_without_a_needed_rule_has_a_counterexample(name: str) -> None:
     assert example is not None
     assert check_counterexample(example) == []
     assert check_counterexample(replace(example, without=frozenset())) != []
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "claim"),
+    [
+        ("ADDI", "lookup 1 in R16", "rd"),
+        ("CMP", "lookup 6 in R16", "rd"),
+        ("LOGIC", "lookup 3 in AND", "rd"),
+        ("BLT", "sb is boolean", "next pc"),
+        ("LW", "lookup 0 in R16", "address"),
+    ],
+)
+def test_an_instruction_without_a_needed_rule_is_not_proven_correct(name: str, rule: str, claim: str) -> None:
+    chip = distinct_chips()[name]
+    open_claims = [
+        open_claim
+        for row in map(ChipProof(chip, calls(), frozenset({rule})).row, cases_of(chip))
+        for open_claim in Correctness(row).open_claims()
+    ]
+    assert claim in open_claims
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_the_rule_left_out_exists(name: str) -> None:
+    chip = distinct_chips()[name]
+    lookups = {lookup_rule(chip, position) for position, i in enumerate(chip.interactions) if i.bus.kind == "lookup"}
+    assert NEEDED[name] in lookups | {constraint.name for constraint in chip.constraints}

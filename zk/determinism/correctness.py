@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from zk.air.expression import P
 from zk.chips.buses import MEM, PROG, STATE
 from zk.determinism.integer import Formula, Integer
-from zk.determinism.polynomial import Polynomial, combine, constant, constant_value
+from zk.determinism.polynomial import Polynomial, combine, constant, constant_value, variable, variables_of
 from zk.determinism.question import Answer, Copy, Question
 from zk.determinism.row import Message, Row
 from zk.determinism.semantics import Effects, Inputs, effects
 from zk.vm.isa import IMMEDIATE_FORM, OpCode
 
-LIMIT = 2_000_000
+LIMIT = 500_000
 RS1, RS2, MEMORY, RD = range(4)  # slots of the accesses of an instruction
 
 
@@ -43,6 +43,10 @@ def accesses_of(row: Row) -> dict[int, Access]:
     return result
 
 
+def _bytes(limbs: list[Integer]) -> list[Integer]:
+    return [byte for limb in limbs for byte in (limb % 256, limb // 256)]
+
+
 class Correctness:
     """The claims that a row's outputs are the effects of its instruction."""
 
@@ -51,15 +55,34 @@ class Correctness:
         self.fetched = next(message for message in row.looked_up if message.bus == PROG)
         self.op = OpCode(constant_value(self.fetched.entries[1]) or 0)
         self.accesses = accesses_of(row)
+        self.asked = 0
 
-    def open_claims(self) -> list[str] | None:
-        """Names of the effects that are not proven; None where the effects are not written down."""
-        if self._expected(Question(LIMIT))[1] is None:
-            return None
+    @property
+    def is_stated(self) -> bool:
+        """Whether the effects of this instruction are written down."""
+        return self._expected(Question(LIMIT))[1] is not None
+
+    def open_claims(self) -> list[str]:
+        """Names of the effects that are not proven."""
+        self._narrow_bits()
         names = [name for name, _ in self._goals(Question(LIMIT))]
         return [name for number, name in enumerate(names) if self._refute(number) != "unsat"]
 
+    def _narrow_bits(self) -> None:
+        """Residues that are factors of products and can only be 0 or 1 become bits, whose products are exact."""
+        row = self.row
+        products = [m for c in row.clauses for literal in c.literals for m in literal.polynomial if len(m) > 1]
+        for number in sorted({n for monomial in products for n in monomial if row.ranges[n] == (0, P - 1)}):
+            question, copy = Question(LIMIT), Copy(row, 0)
+            question.add_row(copy)
+            for bit in (0, 1):
+                question.add(question.differs_from_zero((1, combine(variable(number), constant(bit), -1), copy)))
+            self.asked += 1
+            if question.check() == "unsat":
+                row.ranges[number] = (0, 1)
+
     def _refute(self, number: int) -> Answer:
+        self.asked += 1
         question = Question(LIMIT)
         _, goal = list(self._goals(question))[number]
         question.add((~goal).term)
@@ -68,10 +91,13 @@ class Correctness:
 
     def _expected(self, question: Question) -> tuple[Inputs, Effects | None]:
         pc, _, _, _, x, y = (self._value(question, entry) for entry in self.fetched.entries)
-        reads = {slot: self._word(question, access.old) for slot, access in self.accesses.items()}
+        limbs = {slot: [self._value(question, limb) for limb in access.old] for slot, access in self.accesses.items()}
+        reads = {slot: low + high * 65536 for slot, (low, high) in limbs.items()}
         immediate = x + y * 65536
         second = immediate if self._is_immediate() else reads.get(RS2)
-        inputs = Inputs(pc, x, immediate, reads.get(RS1), second, reads.get(MEMORY), self.shift)
+        second_limbs = [x, y] if self._is_immediate() else limbs.get(RS2, [])
+        pairs = zip(_bytes(limbs.get(RS1, [])), _bytes(second_limbs), strict=False)
+        inputs = Inputs(pc, x, immediate, reads.get(RS1), second, reads.get(MEMORY), tuple(pairs), self.shift)
         return inputs, effects(self.op, inputs)
 
     def _is_immediate(self) -> bool:
@@ -119,7 +145,13 @@ class Correctness:
         return sent.entries[0]
 
     def _value(self, question: Question, polynomial: Polynomial) -> Integer:
-        return Integer(question, question.canonical(Copy(self.row, 0), polynomial))
+        """The canonical value, without a new variable where one equation makes it a variable."""
+        copy = Copy(self.row, 0)
+        for form in self.row.reductions(polynomial):
+            numbers = variables_of(form)
+            if len(numbers) == 1 and form == variable(min(numbers)) and self.row.ranges[min(numbers)][0] >= 0:
+                return Integer(question, question.monomial(copy, (min(numbers),)))
+        return Integer(question, question.canonical(copy, polynomial))
 
     def _word(self, question: Question, limbs: tuple[Polynomial, Polynomial]) -> Integer:
         return self._value(question, limbs[0]) + self._value(question, limbs[1]) * 65536

@@ -14,13 +14,13 @@ from zk.chips.buses import DELEG, PROG
 from zk.chips.frame import Columns
 from zk.determinism.cases import case_name, cases_of, op_of
 from zk.determinism.contracts import CONTRACTS, TABLES, Range
+from zk.determinism.correctness import Correctness
 from zk.determinism.pair import Pair
 from zk.determinism.polynomial import (
     Polynomial,
     combine,
     constant,
     constant_value,
-    is_affine,
     variable,
     variables_of,
 )
@@ -74,6 +74,8 @@ class ChipProof:
         for row in rows:
             yield self._timed(case_name(self.chip, row), "outputs", partial(self._outputs, row))
             yield self._timed(case_name(self.chip, row), "ranges", partial(self._ranges, row))
+            if op_of(row) is not None:
+                yield from self._semantics(row)
         yield self._timed("all", "one case per input", partial(self._distinct, rows))
 
     def row(self, case: Mapping[str, int]) -> Row:
@@ -130,20 +132,40 @@ class ChipProof:
         names = self.chip.column_names
         return {name: row.fixed[names.index(name)] for name in self.chip.selectors}
 
+    # Instructions do what the ISA says
+
+    def _semantics(self, row: Row) -> Iterator[Finding]:
+        """The claim that the outputs are the effects of the instruction, where these are written down."""
+        if Correctness(row).is_stated:
+            yield self._timed(case_name(self.chip, row), "semantics", partial(self._effects, row))
+
+    def _effects(self, row: Row) -> tuple[str, str]:
+        asked, still_open = 0, []
+        for part in self._parts(row):
+            shift = part.column("sh").get((), 0) if self.statement.splits == ("sh",) else 0
+            correctness = Correctness(part, shift)
+            still_open += correctness.open_claims()
+            asked += correctness.asked
+        return f"smt ({asked})", "; ".join(still_open)
+
+    def _parts(self, row: Row) -> list[Row]:
+        """The row, or where the statement splits it, a feasible row for each value."""
+        if not self.statement.splits:
+            return [row]
+        named = self._named_case(row)
+        parts = (
+            self.row({**named, **dict(zip(self.statement.splits, values, strict=True))})
+            for values in self.split_values(row)
+        )
+        return [part for part in parts if part.feasible]
+
     # What is sent keeps the promises of its bus
 
     def _ranges(self, row: Row) -> tuple[str, str]:
-        parts = [row]
-        if self.statement.splits:
-            named = self._named_case(row)
-            parts = [
-                self.row({**named, **dict(zip(self.statement.splits, values, strict=True))})
-                for values in self.split_values(row)
-            ]
         asked, still_open = 0, []
-        for part in parts:
+        for part in self._parts(row):
             for name, form, bounds in obligations(part):
-                if part.feasible and not _is_plain(part, form, bounds):
+                if not _is_plain(part, form, bounds):
                     asked += 1
                     if self._is_in_range(part, form, bounds) != "unsat":
                         still_open.append(name)
@@ -240,16 +262,7 @@ def obligations(row: Row) -> list[tuple[str, Polynomial, Range]]:
 
 def _is_plain(row: Row, form: Polynomial, bounds: Range) -> bool:
     """Whether the form, or what one linear equation makes of it, is a constant or a variable whose range says it."""
-    return any(_is_confined(row, reduced, bounds) for reduced in _reductions(row, form))
-
-
-def _reductions(row: Row, form: Polynomial) -> Iterator[Polynomial]:
-    yield form
-    for clause in row.clauses:
-        equation = clause.literals[0].polynomial
-        if len(clause.literals) == 1 and clause.literals[0].zero and is_affine(equation):
-            for monomial in set(equation) & set(form):
-                yield combine(form, equation, -form[monomial] * pow(equation[monomial], -1, P) % P)
+    return any(_is_confined(row, reduced, bounds) for reduced in row.reductions(form))
 
 
 def _is_confined(row: Row, form: Polynomial, bounds: Range) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from zk.air.affine import affine_form
@@ -15,6 +16,7 @@ from zk.determinism.polynomial import (
     combine,
     constant,
     constant_value,
+    is_affine,
     shifted_variable,
     variable,
     variables_of,
@@ -152,3 +154,12 @@ class Row:
                 break
             found = larger
         return linked
+
+    def reductions(self, form: Polynomial) -> Iterator[Polynomial]:
+        """The form, and what it becomes when one linear equation removes a term of it."""
+        yield form
+        for clause in self.clauses:
+            equation = clause.literals[0].polynomial
+            if len(clause.literals) == 1 and clause.literals[0].zero and is_affine(equation):
+                for monomial in set(equation) & set(form):
+                    yield combine(form, equation, -form[monomial] * pow(equation[monomial], -1, P) % P)

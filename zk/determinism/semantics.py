@@ -17,9 +17,10 @@ SIGN = 1 << 31
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Fields of the instruction, and the words it reads: rs1, rs2, the memory word, a7 for ECALL.
+    """Fields of the instruction, and the words it reads: rs1, rs2, the memory word.
 
-    `c` is the second operand: rs2, or the constant of an immediate form. `shift` is the amount mod 32 where a case fixes it.
+    `c` is the second operand: rs2, or the constant of an immediate form; `pairs` the bytes of b and c, lowest first. `shift` is
+    the amount mod 32 where a case fixes it.
     """
 
     pc: Integer
@@ -28,6 +29,7 @@ class Inputs:
     b: Integer | None = None
     c: Integer | None = None
     memory: Integer | None = None
+    pairs: tuple[tuple[Integer, Integer], ...] = ()
     shift: int = 0
 
 
@@ -66,7 +68,7 @@ def effects(op: OpCode, i: Inputs) -> Effects | None:
         return _store(_STORES[name], i, i.b, i.c, i.memory)
     alu = name if name in _ALU else name.removesuffix("U").removesuffix("I") + ("U" if name.endswith("IU") else "")
     if alu in _ALU and i.b is not None and i.c is not None:
-        return Effects(i.pc + 4, _ALU[alu](i.b, i.c, i.shift))
+        return Effects(i.pc + 4, _ALU[alu](i, i.b, i.c))
     return None
 
 
@@ -74,26 +76,25 @@ def _bit(condition: Formula, like: Integer) -> Integer:
     return condition.choose(like.constant(1), like.constant(0))
 
 
-def _and(b: Integer, c: Integer) -> Integer:
+def _and(i: Inputs, word: Integer) -> Integer:
     """By bytes, through the function that the table AND provides."""
-    result = b.constant(0)
-    for weight in (1, 1 << 8, 1 << 16, 1 << 24):
-        x, y = b // weight % 256, c // weight % 256
-        result = result + Integer(b.question, b.question.bitwise_and(x.term, y.term)) * weight
+    result = word.constant(0)
+    for at, (x, y) in enumerate(i.pairs):
+        result = result + Integer(word.question, word.question.bitwise_and(x.term, y.term)) * (1 << 8 * at)
     return result
 
 
-_ALU: dict[str, Callable[[Integer, Integer, int], Integer]] = {
-    "ADD": lambda b, c, _: (b + c) % WORD,
-    "SUB": lambda b, c, _: (b - c) % WORD,
-    "AND": lambda b, c, _: _and(b, c),
-    "OR": lambda b, c, _: b + c - _and(b, c),
-    "XOR": lambda b, c, _: b + c - _and(b, c) * 2,
-    "SLT": lambda b, c, _: _bit(signed(b).is_below(signed(c)), b),
-    "SLTU": lambda b, c, _: _bit(b.is_below(c), b),
-    "SLL": lambda b, _, s: b * (1 << s) % WORD,
-    "SRL": lambda b, _, s: b // (1 << s),
-    "SRA": lambda b, _, s: signed(b) // (1 << s) % WORD,
+_ALU: dict[str, Callable[[Inputs, Integer, Integer], Integer]] = {
+    "ADD": lambda _, b, c: (b + c) % WORD,
+    "SUB": lambda _, b, c: (b - c) % WORD,
+    "AND": lambda i, b, _: _and(i, b),
+    "OR": lambda i, b, c: b + c - _and(i, b),
+    "XOR": lambda i, b, c: b + c - _and(i, b) * 2,
+    "SLT": lambda _, b, c: _bit(signed(b).is_below(signed(c)), b),
+    "SLTU": lambda _, b, c: _bit(b.is_below(c), b),
+    "SLL": lambda i, b, _: b * (1 << i.shift) % WORD,
+    "SRL": lambda i, b, _: b // (1 << i.shift),
+    "SRA": lambda i, b, _: signed(b) // (1 << i.shift) % WORD,
 }
 _BRANCHES: dict[str, Callable[[Integer, Integer], Formula]] = {
     "BEQ": lambda b, c: b.equals(c),

@@ -26,6 +26,7 @@ from zk.determinism.polynomial import (
 )
 from zk.determinism.row import Clause, Literal, Message, Row
 from zk.errors import DeterminismError
+from zk.vm.isa import ADDRESS_LIMIT
 
 _NAMED_TERMS = 4  # an affine operand of a product with more terms becomes a variable of its own
 _LIMB_COUNT = 1 << 16
@@ -381,7 +382,7 @@ def _add_fetch(row: Row, message: Message) -> None:
     for entry, bounds in zip((pc, *fields), rule.fields(), strict=True):
         row.confine("fetch", entry, bounds)
     if rule.links:
-        high = row.auxiliary(0, _LIMB_COUNT - 1)
+        high = row.auxiliary(0, ADDRESS_LIMIT >> 16)
         sum_of_limbs = combine(fields[-1], variable(high), _LIMB_COUNT)
         row.demand("link", combine(combine(pc, constant(4)), sum_of_limbs, -1))
 
