@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 NPM ?= npm
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup demo test check format bench conformance fuzz soak columns native clean help
+.PHONY: setup demo test check format bench columns conformance determinism mutation fuzz soak native clean help
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
@@ -62,6 +62,9 @@ conformance: setup  ## every ELF of SUITE=folder through executor and prover, co
 fuzz: setup  ## random and coverage-guided input for every decoder; FUZZ_EXAMPLES=n, FUZZ_SECONDS=s for longer runs
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-2000} $(BIN)/python -m pytest tests/fuzz $(PYTEST_FLAGS)
 	$(BIN)/python -m tests.fuzz.atheris --runs $${FUZZ_EXAMPLES:-2000} --seconds $${FUZZ_SECONDS:-60}
+
+determinism: setup  ## prove with cvc5 that the inputs of each chip's rows determine their outputs
+	$(BIN)/python -m zk.determinism $(DETERMINISM_FLAGS)
 
 soak: setup  ## the heavy suites
 	$(BIN)/python -m pytest -m soak $(PYTEST_FLAGS)

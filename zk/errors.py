@@ -8,6 +8,7 @@ ZkError
 ├── OutputFileError        a file cannot be written, or would replace something
 ├── SetupError             a program or machine breaks a rule that the proof relies on
 ├── AirError               a chip breaks a rule of the generator (proof system, section 5)
+├── DeterminismError       a chip cannot be stated as a function, or lacks a statement
 ├── ExecutionError         the guest did something that has no proof
 │   ├── IllegalInstructionError   it ran into a word that is no RV32IM instruction
 │   ├── JumpError                 it jumped out of the program or to a misaligned address
@@ -67,6 +68,10 @@ class SetupError(ZkError):
 
 class AirError(ZkError):
     """A chip breaks a rule of the generator (proof system, section 5)."""
+
+
+class DeterminismError(ZkError):
+    """A chip has no statement of determinism, or uses a form that the proofs do not know."""
 
 
 class ExecutionError(ZkError):

@@ -1,0 +1,80 @@
+"""Without a rule that it needs, a chip is no function: the solver finds two rows, and exact evaluation confirms them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from zk.determinism.cases import cases_of
+from zk.determinism.correctness import Correctness
+from zk.determinism.counterexample import check_counterexample, find_counterexample
+from zk.determinism.proof import ChipProof
+from zk.determinism.report import calls, distinct_chips
+from zk.determinism.translation import lookup_rule
+
+# A constraint or lookup of each chip without which inputs do not determine outputs.
+NEEDED = {
+    "ADDI": "k0 is boolean",
+    "ADD": "add: high limb",
+    "LOGIC": "result limb 0",
+    "CMP": "lt is boolean",
+    "BEQ": "unequal means a difference",
+    "BLT": "next pc",
+    "JAL": "lookup 2 in PROG",
+    "JALR": "lsb is boolean",
+    "SHIFT": "split of limb 0",
+    "LW": "k1 is boolean",
+    "SW": "k1 is boolean",
+    "LOADSUB": "lookup 3 in R16",
+    "STORESUB": "e_high",
+    "MUL": "product limb 0",
+    "DIV": "b = qc + r, limb 0",
+    "ECALL": "a0 stays, low limb",
+    "P2": "out3",
+    "PATH": "s147",
+    "PATH_H": "word 9 is canonical",
+    "DOT": "new2",
+    "DOT_H": "s1",
+}
+# They compute nothing: setup, tables, and addresses of the run's choice.
+NO_RULES = {"ROM", "IMG", "T16", "T5", "ZERO", "BOUNDARY", "GIMG", "GZERO"}
+
+
+def test_every_chip_has_a_needed_rule() -> None:
+    assert set(distinct_chips()) == set(NEEDED) | NO_RULES
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_a_chip_without_a_needed_rule_has_a_counterexample(name: str) -> None:
+    example = find_counterexample(distinct_chips()[name], calls(), frozenset({NEEDED[name]}))
+    assert example is not None
+    assert check_counterexample(example) == []
+    assert check_counterexample(replace(example, without=frozenset())) != []
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "claim"),
+    [
+        ("ADDI", "lookup 1 in R16", "rd"),
+        ("CMP", "lookup 6 in R16", "rd"),
+        ("LOGIC", "lookup 3 in AND", "rd"),
+        ("BLT", "sb is boolean", "next pc"),
+        ("LW", "lookup 0 in R16", "address"),
+    ],
+)
+def test_an_instruction_without_a_needed_rule_is_not_proven_correct(name: str, rule: str, claim: str) -> None:
+    chip = distinct_chips()[name]
+    open_claims = [
+        open_claim
+        for row in map(ChipProof(chip, calls(), frozenset({rule})).row, cases_of(chip))
+        for open_claim in Correctness(row).open_claims()
+    ]
+    assert claim in open_claims
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_the_rule_left_out_exists(name: str) -> None:
+    chip = distinct_chips()[name]
+    lookups = {lookup_rule(chip, position) for position, i in enumerate(chip.interactions) if i.bus.kind == "lookup"}
+    assert NEEDED[name] in lookups | {constraint.name for constraint in chip.constraints}

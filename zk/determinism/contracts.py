@@ -1,0 +1,166 @@
+"""What the other end of a bus guarantees for a received or looked-up tuple, and what a sent tuple must guarantee.
+
+A row may assume what every sender of the bus is proven to guarantee: the induction runs over clk and timestamps, and the
+verifier's own terms (public values, section 14) and the setup checks of ROM and IMG are its base.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from zk.air.chip import Bus
+from zk.chips.buses import ACC, AND, DELEG, GLOBAL, HALT, MEM, ORD, OUT, PATH, PROG, R16, SH, STATE, U8P
+from zk.errors import DeterminismError, SetupError
+from zk.machine.boundary import SHARD_NUMBER_MAX
+from zk.vm.isa import ADDRESS_LIMIT, SINK, Instruction, OpCode, Rom
+from zk.vm.machine import CLK_END_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Canonical values low, low + step, ... up to high."""
+
+    low: int
+    high: int
+    step: int = 1
+
+
+BYTE, LIMB, BIT = Range(0, 255), Range(0, 65535), Range(0, 1)
+CLK = Range(1, CLK_END_MAX - 1)  # rows before the end of the STATE path; its end is a public value <= CLK_END_MAX
+TIME = Range(0, 4 * CLK_END_MAX - 1)
+SHARD = Range(0, SHARD_NUMBER_MAX)
+RAM = Range(0, ADDRESS_LIMIT + (1 << 18) - 4, 4)
+ARGUMENT = Range(0, ADDRESS_LIMIT - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """A permutation bus.
+
+    `keys` are the entries of a received tuple by which a row asks for it; the others are then fixed by other rows. `received`
+    may be assumed, `sent` must be proven. `by_time` says which entry of the send that completes an access orders the accesses
+    of a row; None where the order of declaration does.
+    """
+
+    bus: Bus
+    keys: tuple[int, ...] = ()
+    received: Mapping[int, Range] = field(default_factory=dict)
+    sent: Mapping[int, Range] = field(default_factory=dict)
+    by_time: int | None = None
+
+
+CONTRACTS = {
+    contract.bus.number: contract
+    for contract in (
+        Contract(STATE, received={1: CLK}),
+        Contract(MEM, (0,), {1: TIME, 2: LIMB, 3: LIMB}, {2: LIMB, 3: LIMB}, by_time=1),
+        Contract(GLOBAL, (0,), {1: LIMB, 2: LIMB, 3: SHARD}, {1: LIMB, 2: LIMB, 3: SHARD}, by_time=3),
+        Contract(ORD, received={0: RAM}, sent={0: RAM}),
+        Contract(DELEG, (0,), {1: CLK, 2: ARGUMENT, 3: ARGUMENT, 4: ARGUMENT}, {2: ARGUMENT, 3: ARGUMENT, 4: ARGUMENT}),
+        Contract(HALT),
+        Contract(OUT),
+        Contract(PATH),
+        Contract(ACC),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A lookup bus: ranges of the entries, and how many leading entries determine the rest (0: none does).
+
+    `complete(leading)` are the entries that follow from them, None where there is no row.
+    """
+
+    bus: Bus
+    ranges: tuple[Range, ...]
+    keys: int = 0
+    complete: Callable[[tuple[int, ...]], tuple[int, ...] | None] | None = None
+
+
+def _shift_row(leading: tuple[int, ...]) -> tuple[int, ...] | None:
+    amount = leading[0]
+    if not 0 <= amount < 32:
+        return None
+    return 1 << amount % 16, 1 << (16 - amount % 16), amount >> 4
+
+
+def _and_row(leading: tuple[int, ...]) -> tuple[int, ...] | None:
+    x, y = leading
+    return (x & y,) if 0 <= x < 256 and 0 <= y < 256 else None
+
+
+TABLES = {
+    table.bus.number: table
+    for table in (
+        Table(R16, (LIMB,)),
+        Table(U8P, (BYTE, BYTE)),
+        Table(AND, (BYTE, BYTE, BYTE), 2, _and_row),
+        Table(SH, (Range(0, 31), Range(1, 1 << 15), Range(2, 1 << 16), BIT), 1, _shift_row),
+    )
+}
+
+
+def is_table_row(bus: Bus, message: tuple[int, ...]) -> bool:
+    """Whether a lookup of this canonical message can be answered (PROG: by some program that setup accepts)."""
+    if bus == PROG:
+        return _is_rom_row(message)
+    table = TABLES[bus.number]
+    if not all(r.low <= value <= r.high for r, value in zip(table.ranges, message, strict=True)):
+        return False
+    return table.complete is None or table.complete(message[: table.keys]) == message[table.keys :]
+
+
+def _is_rom_row(message: tuple[int, ...]) -> bool:
+    pc, op, *fields = message
+    if op not in {int(code) for code in OpCode}:
+        return False
+    try:
+        Rom.from_instructions([Instruction(pc, OpCode(op), *fields)])
+    except SetupError:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class RomRule:
+    """What setup guarantees of the fields r, rs1, x, y of an op code; `links`: y = (pc + 4) mod 2^16."""
+
+    r: Range
+    rs1: Range
+    x: Range
+    y: Range
+    links: bool = False
+
+    def fields(self) -> tuple[Range, ...]:
+        """Ranges of pc, r, rs1, x, y."""
+        return ROM_PC, self.r, self.rs1, self.x, self.y
+
+
+ROM_PC = Range(4, ADDRESS_LIMIT - 4, 4)
+_NONE = Range(0, 0)
+_REGISTER, _TARGET_REGISTER = Range(0, 31), Range(1, SINK)
+_TARGET = Range(0, ADDRESS_LIMIT - 4, 4)
+
+
+_RULES = {
+    "ADD SUB AND OR XOR SLT SLTU SLL SRL SRA MUL MULH MULHSU MULHU DIV DIVU REM REMU SLLI SRLI SRAI": RomRule(
+        _TARGET_REGISTER, _REGISTER, Range(0, 31), _NONE
+    ),
+    "ADDI ANDI ORI XORI SLTI SLTIU LB LBU LH LHU LW": RomRule(_TARGET_REGISTER, _REGISTER, LIMB, LIMB),
+    "SB SH SW": RomRule(_REGISTER, _REGISTER, LIMB, LIMB),
+    "BEQ BNE BLT BGE BLTU BGEU": RomRule(_REGISTER, _REGISTER, _TARGET, _NONE),
+    "JAL": RomRule(_TARGET_REGISTER, _NONE, _TARGET, LIMB, links=True),
+    "JALR": RomRule(_TARGET_REGISTER, _REGISTER, Range(0, 32767), LIMB, links=True),
+    "JALRN": RomRule(_TARGET_REGISTER, _REGISTER, Range(32768, 65535), LIMB, links=True),
+    "ECALL": RomRule(_NONE, _NONE, _NONE, _NONE),
+}
+ROM_RULES = {int(OpCode[name]): rule for names, rule in _RULES.items() for name in names.split()}
+
+
+def rom_rule(op: int) -> RomRule:
+    """The rule of an op code (proof system, section 14). Raises DeterminismError for an op code without one."""
+    if op not in ROM_RULES:
+        raise DeterminismError(f"op code {op}: expected a rule for its ROM fields, found none")
+    return ROM_RULES[op]

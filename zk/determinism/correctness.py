@@ -1,0 +1,161 @@
+"""Whether a row does what the ISA says: one row, and effects of the instruction that differ from what the row sends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from zk.air.expression import P
+from zk.chips.buses import MEM, PROG, STATE
+from zk.determinism.integer import Formula, Integer
+from zk.determinism.polynomial import Polynomial, combine, constant, constant_value, variable, variables_of
+from zk.determinism.question import Answer, Copy, Question
+from zk.determinism.row import Message, Row
+from zk.determinism.semantics import Effects, Inputs, effects
+from zk.vm.isa import IMMEDIATE_FORM, OpCode
+
+LIMIT = 500_000
+RS1, RS2, MEMORY, RD = range(4)  # slots of the accesses of an instruction
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a row takes from a word and what it leaves there."""
+
+    address: Polynomial
+    old: tuple[Polynomial, Polynomial]
+    new: tuple[Polynomial, Polynomial]
+
+
+def accesses_of(row: Row) -> dict[int, Access]:
+    """The accesses of an instruction row by slot."""
+    result = {}
+    state = next(message for message in row.received if message.bus == STATE)
+    for message in row.received:
+        if message.bus == MEM:
+            following = next(m for m in row.sent if m.bus == MEM and m.position > message.position)
+            slot = constant_value(combine(following.entries[1], state.entries[1], -4))
+            if slot is None or slot in result or following.entries[0] != message.entries[0]:
+                raise AssertionError(f"chip {row.chip.name}: interaction {message.position} is no access of one slot")
+            _, _, *old = message.entries
+            _, _, *new = following.entries
+            result[slot] = Access(message.entries[0], (old[0], old[1]), (new[0], new[1]))
+    return result
+
+
+def _bytes(limbs: list[Integer]) -> list[Integer]:
+    return [byte for limb in limbs for byte in (limb % 256, limb // 256)]
+
+
+class Correctness:
+    """The claims that a row's outputs are the effects of its instruction."""
+
+    def __init__(self, row: Row, shift: int = 0) -> None:
+        self.row, self.shift = row, shift
+        self.fetched = next(message for message in row.looked_up if message.bus == PROG)
+        self.op = OpCode(constant_value(self.fetched.entries[1]) or 0)
+        self.accesses = accesses_of(row)
+        self.asked = 0
+
+    @property
+    def is_stated(self) -> bool:
+        """Whether the effects of this instruction are written down."""
+        return self._expected(Question(LIMIT))[1] is not None
+
+    def open_claims(self) -> list[str]:
+        """Names of the effects that are not proven."""
+        self._narrow_bits()
+        names = [name for name, _ in self._goals(Question(LIMIT))]
+        return [name for number, name in enumerate(names) if self._refute(number) != "unsat"]
+
+    def _narrow_bits(self) -> None:
+        """Residues that are factors of products and can only be 0 or 1 become bits, whose products are exact."""
+        row = self.row
+        products = [m for c in row.clauses for literal in c.literals for m in literal.polynomial if len(m) > 1]
+        for number in sorted({n for monomial in products for n in monomial if row.ranges[n] == (0, P - 1)}):
+            question, copy = Question(LIMIT), Copy(row, 0)
+            question.add_row(copy)
+            for bit in (0, 1):
+                question.add(question.differs_from_zero((1, combine(variable(number), constant(bit), -1), copy)))
+            self.asked += 1
+            if question.check() == "unsat":
+                row.ranges[number] = (0, 1)
+
+    def _refute(self, number: int) -> Answer:
+        self.asked += 1
+        question = Question(LIMIT)
+        _, goal = list(self._goals(question))[number]
+        question.add((~goal).term)
+        question.add_row(Copy(self.row, 0))
+        return question.check()
+
+    def _expected(self, question: Question) -> tuple[Inputs, Effects | None]:
+        pc, _, _, _, x, y = (self._value(question, entry) for entry in self.fetched.entries)
+        limbs = {slot: [self._value(question, limb) for limb in access.old] for slot, access in self.accesses.items()}
+        reads = {slot: low + high * 65536 for slot, (low, high) in limbs.items()}
+        immediate = x + y * 65536
+        second = immediate if self._is_immediate() else reads.get(RS2)
+        second_limbs = [x, y] if self._is_immediate() else limbs.get(RS2, [])
+        pairs = zip(_bytes(limbs.get(RS1, [])), _bytes(second_limbs), strict=False)
+        inputs = Inputs(pc, x, immediate, reads.get(RS1), second, reads.get(MEMORY), tuple(pairs), self.shift)
+        return inputs, effects(self.op, inputs)
+
+    def _is_immediate(self) -> bool:
+        return IMMEDIATE_FORM < self.op < 2 * IMMEDIATE_FORM
+
+    def _goals(self, question: Question) -> Iterator[tuple[str, Formula]]:
+        inputs, expected = self._expected(question)
+        assert expected is not None
+        yield "next pc", self._value(question, self._next_pc()).equals(expected.next_pc)
+        if self.row.chip.name.startswith("SHIFT"):
+            assert inputs.c is not None
+            yield "amount", (inputs.c % 32).equals(self.shift)
+        if expected.allowed is not None:
+            yield "alignment", expected.allowed
+        _, _, r, rs1, x, _ = self.fetched.entries
+        registers = {RS1: rs1, RS2: x if self._reads_rs2_from_x(expected) else r, RD: r}
+        for slot, access in self.accesses.items():
+            new = self._word(question, access.new)
+            if slot == MEMORY:
+                assert expected.address is not None and expected.memory is not None
+                yield "address", self._value(question, access.address).equals(expected.address)
+                yield "memory", new.equals(expected.memory)
+                continue
+            pseudo_address = combine(constant(-1), registers[slot], -1)
+            yield f"register of slot {slot}", self._agree(question, access.address, pseudo_address)
+            if slot == RD:
+                assert expected.rd is not None
+                yield "rd", new.equals(expected.rd)
+            else:
+                yield f"slot {slot} reads only", new.equals(self._word(question, access.old))
+        yield "accesses", self._has_all_accesses(question, expected)
+
+    def _reads_rs2_from_x(self, expected: Effects) -> bool:
+        """Where rd is the field r, rs2 is the field x; branches and stores have no rd and rs2 in r."""
+        return expected.rd is not None
+
+    def _has_all_accesses(self, question: Question, expected: Effects) -> Formula:
+        slots = {RD} if expected.rd is not None else set()
+        slots |= {MEMORY} if expected.memory is not None else set()
+        found = set(self.accesses) - {RS1, RS2}
+        return Formula(question, question.terms.mkBoolean(slots == found))
+
+    def _next_pc(self) -> Polynomial:
+        sent: Message = next(message for message in self.row.sent if message.bus == STATE)
+        return sent.entries[0]
+
+    def _value(self, question: Question, polynomial: Polynomial) -> Integer:
+        """The canonical value, without a new variable where one equation makes it a variable."""
+        copy = Copy(self.row, 0)
+        for form in self.row.reductions(polynomial):
+            numbers = variables_of(form)
+            if len(numbers) == 1 and form == variable(min(numbers)) and self.row.ranges[min(numbers)][0] >= 0:
+                return Integer(question, question.monomial(copy, (min(numbers),)))
+        return Integer(question, question.canonical(copy, polynomial))
+
+    def _word(self, question: Question, limbs: tuple[Polynomial, Polynomial]) -> Integer:
+        return self._value(question, limbs[0]) + self._value(question, limbs[1]) * 65536
+
+    def _agree(self, question: Question, left: Polynomial, right: Polynomial) -> Formula:
+        copy = Copy(self.row, 0)
+        return ~Formula(question, question.differs_from_zero((1, left, copy), (P - 1, right, copy)))
