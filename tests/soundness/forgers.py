@@ -271,6 +271,18 @@ class ForeignRootDevice(ReferenceDevice):
         return commitment
 
 
+class NonCanonicalRowsDevice(ReferenceDevice):
+    """Commits to c + p in place of c in the first column of every row."""
+
+    def commit(self, hash_name: HashName, columns: Tensor, log_inv_rate: int) -> Commitment:
+        honest = super().commit(hash_name, columns, log_inv_rate)
+        if is_preprocessed(columns) or not isinstance(honest, ReferenceCommitment):
+            return honest
+        rows = honest._rows.copy()
+        rows[:, 0] += np.uint64(P)
+        return ReferenceCommitment(hash_name, rows)
+
+
 class OtherFoldDevice(ReferenceDevice):
     """Commits to a wrong folded polynomial in a later round."""
 

@@ -62,6 +62,7 @@ def chip_names() -> list[str]:
     return [chip.name for chip in full_witness().machine.chips]
 
 
+@cache
 def air_outcomes(name: str) -> list[Outcome]:
     """All mutants of one chip of the full witness."""
     witness = full_witness()
@@ -200,3 +201,8 @@ def _fetches(name: str) -> dict[int, SoleRows]:
     block = Block("instruction of another program", rows, None)
     found = find_obstacles(chip, _program_tables(), [block], without=()).lookups
     return {number: sole for number, sole in found.items() if chip.interactions[number].bus.name == "PROG"}
+
+
+def all_outcomes() -> list[Outcome]:
+    """All chips of the machine, then the verifier's own terms."""
+    return [*(outcome for name in chip_names() for outcome in air_outcomes(name)), *public_outcomes()]

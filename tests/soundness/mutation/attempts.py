@@ -1,0 +1,191 @@
+"""What the mutants of the verifier contracts are put to: proofs that a check refuses, and honest ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+
+from tests.integration.verifier.conftest import TOY_RANGES
+from tests.integration.verifier.test_statements import DIGEST, EXIT, OUTPUT, RANGES, statement_key, statement_proof
+from tests.soundness import forgers, toy
+from tests.soundness.conftest import Toy, small
+from tests.soundness.test_false_proofs import FORGERIES
+from tests.soundness.test_needed_checks import _NonCanonicalProver, _stub_alpha, _with_chips
+from zk.channel import Channel
+from zk.field import Ext
+from zk.machine.keys import VerifyingKey
+from zk.machine.prover import Prover
+from zk.machine.shape import ChipKey, derive_shape
+from zk.solidity.assembler import init_code
+from zk.solidity.deployment import VerifierDeployment, deployment
+from zk.solidity.tables import PublicRange
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A call of a deployed verifier. `error` is what must refuse it, empty where it is honest.
+
+    `challenges`: alpha and beta in place of the drawn ones. `digest` None calls verifyProof, else verify with `program_id`.
+    """
+
+    name: str
+    error: str
+    deployment: VerifierDeployment
+    proof: bytes
+    digest: bytes | None = None
+    program_id: bytes = b""
+    challenges: tuple[Ext, Ext] | None = None
+
+
+def attempts() -> list[Attempt]:
+    """All attempts, built for configuration K."""
+    kit = Toy("K")
+    return [*_header_attempts(kit), *_shape_attempts(kit), *_argument_attempts(kit), *_statement_attempts()]
+
+
+def _toy(kit: Toy, name: str, error: str, proof: bytes) -> Attempt:
+    return Attempt(name, error, deployment(kit.vk, TOY_RANGES), proof)
+
+
+def _changed(kit: Toy, label: str) -> bytes:
+    start = kit.field(label).start
+    return kit.with_bytes(start, bytes([kit.proof[start] ^ 1]))
+
+
+def _header_attempts(kit: Toy) -> Iterator[Attempt]:
+    yield _toy(kit, "honest proof", "", kit.proof)
+    yield _toy(kit, "honest proof without the optional chip", "", kit.prove(small(jumps=0)))
+    errors = {
+        "magic": "WrongMagic",
+        "version": "WrongVersion",
+        "configuration": "WrongConfig",
+        "zk": "WrongMaskFlag",
+        "chip count": "WrongChipCount",
+    }
+    for label, error in errors.items():
+        yield _toy(kit, f"{label} changed", error, _changed(kit, label))
+    yield _toy(kit, "proof for another key", "WrongVerifyingKey", _other_key(kit))
+    yield _toy(kit, "another byte at the end", "WrongLength", kit.proof + b"\0")
+    yield _toy(kit, "proof that ends before its argument", "WrongLength", kit.proof[:1000])
+    statement = small()
+    statement.public_values[3] = 1 << 16
+    yield _toy(kit, "public value above its range", "PublicValueOutOfRange", kit.prove(statement))
+
+
+def _other_key(kit: Toy) -> bytes:
+    pk, key = kit.keys()
+    pk.verifying_key = replace(key, digest=bytes(32))
+    statement = small()
+    return Prover(pk, statement.traces, statement.public_values, kit.device).run()
+
+
+def _shape_attempts(kit: Toy) -> Iterator[Attempt]:
+    statement = small()
+    pk = _with_chips(kit, toy.machine(toy.jump_chip(height_log_max=6)))
+    statement.traces["jump"] = toy._columns(statement.traces["jump"][:, :3].T.tolist(), 3, 6)
+    higher = Prover(pk, statement.traces, statement.public_values, kit.device).run()
+    yield _toy(kit, "chip that is too high", "HeightOutOfBounds", higher)
+    yield _toy(kit, "absent chip that is mandatory", "HeightOutOfBounds", _heights(kit, {2: 255}))
+    high = _key_of(kit.vk, lambda chip: replace(chip, log_height_max=29))
+    yield _variant(high, "more leaves than the bound", "TooManyVariables", _heights(kit, {2: 28}))
+    lonely = _key_of(
+        kit.vk, lambda chip: replace(chip, program=replace(chip.program, interactions=chip.program.interactions[:1]))
+    )
+    yield _variant(lonely, "height above the leaves", "TooManyVariables", _heights(kit, {}))
+    optional = _key_of(kit.vk, lambda chip: replace(chip, optional=True))
+    yield _variant(optional, "no chip at all", "WrongChipCount", _heights(kit, dict.fromkeys(range(4), 255)))
+    for pair in kit.vk.admissible:
+        narrow = replace(kit.vk, admissible=tuple(own for own in kit.vk.admissible if own != pair))
+        yield _variant(
+            narrow, f"shape {pair} not in the key", "ShapeNotListed" if pair == _shape_of(kit) else "", kit.proof
+        )
+    wide = _key_of(kit.vk, lambda chip: replace(chip, program=replace(chip.program, preprocessed_count=900)))
+    yield _variant(wide, "much wider than the main cells", "ShapeNotListed", kit.proof)
+
+
+def _heights(kit: Toy, changes: dict[int, int]) -> bytes:
+    start, proof = kit.field("heights").start, bytearray(kit.proof)
+    for chip, height in changes.items():
+        proof[start + chip] = height
+    return bytes(proof)
+
+
+def _shape_of(kit: Toy) -> tuple[int, int]:
+    shape = derive_shape(kit.vk.chips, [4, 4, 9, 5], kit.vk.log_rows_min)
+    return shape.log_rows, shape.log_width
+
+
+def _key_of(key: VerifyingKey, change: Callable[[ChipKey], ChipKey]) -> VerifyingKey:
+    return replace(key, chips=tuple(change(chip) for chip in key.chips))
+
+
+def _variant(key: VerifyingKey, name: str, error: str, proof: bytes) -> Attempt:
+    return Attempt(name, error, deployment(key, TOY_RANGES), proof)
+
+
+ARGUMENT_ERRORS = {
+    "unbalanced bus": "RootSumMismatch",
+    "forged root": "LayerClaimMismatch",
+    "violated constraint": "ZerocheckMismatch",
+    "forged layers": "ZerocheckMismatch",
+    "forged columns": "FinalIdentityMismatch",
+    "forged layers and columns": "FinalIdentityMismatch",
+    "forged final": "FinalPolynomialMismatch",
+    "forged everything": "FinalPolynomialMismatch",
+    "false sample": "FinalIdentityMismatch",
+    "false sample and final": "FinalPolynomialMismatch",
+    "no grinding": "GrindingTooWeak",
+    "foreign root": "WrongRoot",
+}
+
+
+def _argument_attempts(kit: Toy) -> Iterator[Attempt]:
+    for forgery in FORGERIES:
+        statement = small()
+        if forgery.falsify:
+            forgery.falsify(statement)
+        proof = kit.prove(statement, forgery.prover, forgery.device())
+        yield _toy(kit, forgery.name, ARGUMENT_ERRORS[forgery.name], proof)
+    yield _toy(kit, "element above p", "NotCanonical", kit.prove(small(), _NonCanonicalProver))
+    yield _toy(kit, "rows above p", "NotCanonical", kit.prove(small(), device=forgers.NonCanonicalRowsDevice()))
+    dead = replace(deployment(kit.vk, TOY_RANGES), evaluators=(init_code(b"\0"),))
+    yield Attempt("evaluator that answers nothing", "EvaluatorFailed", dead, kit.proof)
+    statement = small()
+    statement.cell("rom", 0, 3, int(statement.traces["rom"][0, 3]) + 1)  # an unbalanced bus
+    row = statement.traces["step"][:, 5]
+    yield _zero_denominator(kit, "zero denominator at the root", statement, (int(row[1]), int(row[2])))
+    statement = small()
+    statement.public_values[:3] = [5, 5, 0]  # claims no step at all; the trace has some
+    yield _zero_denominator(kit, "zero denominator of the public values", statement, (0, 5))
+
+
+def _zero_denominator(kit: Toy, name: str, statement: toy.Statement, message: tuple[int, int]) -> Attempt:
+    """With an alpha for which this state tuple has the fingerprint 0."""
+    with pytest.MonkeyPatch.context() as patch:
+        _stub_alpha(patch, message)
+        proof = kit.prove(statement)
+        channel = Channel(kit.vk.configuration)
+        challenges = channel.challenge("alpha"), channel.challenge("beta")
+    return replace(_toy(kit, name, "ZeroDenominator", proof), challenges=challenges)
+
+
+def _statement_attempts() -> Iterator[Attempt]:
+    key = statement_key()
+    own = key.verifying_key
+
+    def stated(
+        name: str, error: str, changes: dict[int, int], digest: bytes = DIGEST, ranges: list[PublicRange] = RANGES
+    ) -> Attempt:
+        return Attempt(name, error, deployment(own, ranges), statement_proof(key, changes), digest, own.digest)
+
+    yield stated("honest statement", "", {})
+    yield replace(stated("another program", "WrongVerifyingKey", {}), program_id=bytes(32))
+    for limb in (EXIT, EXIT + 1):
+        yield stated(f"exit code in limb {limb}", "WrongExitCode", {limb: 1})
+    yield stated("another digest", "WrongOutput", {}, digest=bytes(32))
+    yield stated("unused output word", "UnusedOutputNotZero", {OUTPUT + 20: 1})
+    large = {OUTPUT: int.from_bytes(DIGEST[:2], "little") + (1 << 16)}
+    wide = [PublicRange(rule.smallest, 1 << 20) if i >= OUTPUT else rule for i, rule in enumerate(RANGES)]
+    yield stated("limb of the output above 2^16", "PublicValueOutOfRange", large, ranges=wide)
