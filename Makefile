@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 NPM ?= npm
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup demo test check format bench conformance fuzz soak native clean help
+.PHONY: setup demo test check format bench conformance fuzz soak mutation native clean help
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
@@ -65,6 +65,9 @@ fuzz: setup  ## random and coverage-guided input for every decoder; FUZZ_EXAMPLE
 
 soak: setup  ## the heavy suites
 	$(BIN)/python -m pytest -m soak $(PYTEST_FLAGS)
+
+mutation: setup  ## change every constraint and every check, list what no test notices; MUTATION_PARTS="air verifier contracts"
+	$(BIN)/python -m tests.soundness.mutation $(MUTATION_PARTS)
 
 clean:  ## remove everything that setup made
 	rm -rf $(VENV) build contracts/node_modules contracts/out contracts/cache

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.soundness.conftest import Toy, small
 from tests.soundness.test_false_proofs import FORGERIES
 from tests.soundness.test_needed_checks import _NonCanonicalProver, _stub_alpha, _with_chips
 from zk.channel import Channel
-from zk.field import Ext
+from zk.field import Ext, P
 from zk.machine.keys import VerifyingKey
 from zk.machine.prover import Prover
 from zk.machine.shape import ChipKey, derive_shape
@@ -27,7 +28,7 @@ from zk.solidity.tables import PublicRange
 class Attempt:
     """A call of a deployed verifier. `error` is what must refuse it, empty where it is honest.
 
-    `challenges`: alpha and beta in place of the drawn ones. `digest` None calls verifyProof, else verify with `program_id`.
+    `challenges`: alpha and beta in place of the drawn ones. `length`: what the calldata says of the length of the proof. `digest` None calls verifyProof, else verify with `program_id`.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Attempt:
     digest: bytes | None = None
     program_id: bytes = b""
     challenges: tuple[Ext, Ext] | None = None
+    length: int | None = None
 
 
 def attempts() -> list[Attempt]:
@@ -68,7 +70,8 @@ def _header_attempts(kit: Toy) -> Iterator[Attempt]:
         yield _toy(kit, f"{label} changed", error, _changed(kit, label))
     yield _toy(kit, "proof for another key", "WrongVerifyingKey", _other_key(kit))
     yield _toy(kit, "another byte at the end", "WrongLength", kit.proof + b"\0")
-    yield _toy(kit, "proof that ends before its argument", "WrongLength", kit.proof[:1000])
+    short = _toy(kit, "length that ends before the argument does", "WrongLength", kit.proof)
+    yield replace(short, length=kit.field("columns").start)
     statement = small()
     statement.public_values[3] = 1 << 16
     yield _toy(kit, "public value above its range", "PublicValueOutOfRange", kit.prove(statement))
@@ -175,10 +178,8 @@ def _statement_attempts() -> Iterator[Attempt]:
     key = statement_key()
     own = key.verifying_key
 
-    def stated(
-        name: str, error: str, changes: dict[int, int], digest: bytes = DIGEST, ranges: list[PublicRange] = RANGES
-    ) -> Attempt:
-        return Attempt(name, error, deployment(own, ranges), statement_proof(key, changes), digest, own.digest)
+    def stated(name: str, error: str, changes: dict[int, int], digest: bytes = DIGEST) -> Attempt:
+        return Attempt(name, error, deployment(own, RANGES), statement_proof(key, changes), digest, own.digest)
 
     yield stated("honest statement", "", {})
     yield replace(stated("another program", "WrongVerifyingKey", {}), program_id=bytes(32))
@@ -187,5 +188,14 @@ def _statement_attempts() -> Iterator[Attempt]:
     yield stated("another digest", "WrongOutput", {}, digest=bytes(32))
     yield stated("unused output word", "UnusedOutputNotZero", {OUTPUT + 20: 1})
     large = {OUTPUT: int.from_bytes(DIGEST[:2], "little") + (1 << 16)}
-    wide = [PublicRange(rule.smallest, 1 << 20) if i >= OUTPUT else rule for i, rule in enumerate(RANGES)]
-    yield stated("limb of the output above 2^16", "PublicValueOutOfRange", large, ranges=wide)
+    wide = [PublicRange(rule.smallest, P - 1) if i >= OUTPUT else rule for i, rule in enumerate(RANGES)]
+    free = replace(own, machine=replace(own.machine, check_public_values=partial(_check_ranges, wide)))
+    proof = statement_proof(replace(key, verifying_key=free), large)
+    name = "limb of the output above 2^16"
+    yield Attempt(name, "PublicValueOutOfRange", deployment(free, wide), proof, DIGEST, own.digest)
+
+
+def _check_ranges(ranges: Sequence[PublicRange], values: Sequence[int]) -> None:
+    for value, rule in zip(values, ranges, strict=True):
+        if not rule.smallest <= value <= rule.largest:
+            raise ValueError(f"expected {rule}, found {value}")

@@ -13,32 +13,25 @@ from tests.soundness.conftest import Toy, small
 from tests.soundness.mutation.cases import Case, Run
 from tests.soundness.test_false_proofs import FORGERIES, Forgery
 from tests.soundness.test_needed_checks import _NonCanonicalProver, _stub_alpha, _with_chips
-from tests.unit.vm.assembler import finish, program
 from zk.air.chip import Chip
 from zk.channel import ProverChannel
-from zk.configuration import ConfigName, configuration
+from zk.configuration import ConfigName
 from zk.errors import (
-    AirError,
     HeaderError,
     NonCanonicalError,
     PublicValueError,
-    SetupError,
     ShapeError,
     TrailingBytesError,
     TruncatedProofError,
     VerifyingKeyMismatchError,
     ZeroDenominatorError,
 )
-from zk.field import P, one
+from zk.field import P
 from zk.machine import params, verifier
-from zk.machine import shape as shape_module
 from zk.machine.keys import VerifyingKey
 from zk.machine.prover import Prover
 from zk.machine.shape import Shape, derive_shape
-from zk.multilinear import virtual
-from zk.transcript import Tag, _tag_word
-from zk.vm import machine as vm_machine
-from zk.vm.elf import GuestProgram
+from zk.transcript import Tag
 
 CONFIGS: tuple[ConfigName, ...] = ("K", "P2")
 
@@ -237,71 +230,3 @@ def _digest_above_p(kit: Toy) -> Run:
         patch.setattr(ProverChannel, "send_digest", raised)
         proof = kit.prove(small())
     return partial(verifier.verify, kit.vk, proof)
-
-
-def part_cases() -> list[Case]:
-    """Cases of single functions: names, virtual columns, messages, and the machine RV32IM with its public values."""
-
-    def case(name: str, error: type[BaseException] | None, run: Run) -> Case:
-        return Case(name, error, lambda: run)
-
-    point = [one()] * 16
-    return [
-        case("configuration K", None, partial(configuration, "K")),
-        case("unknown configuration", ValueError, partial(configuration, "X")),
-        case("parameter set APP", None, partial(params.parameter_set, "APP")),
-        case("unknown parameter set", ValueError, partial(params.parameter_set, "X")),
-        case("message of no element", None, partial(_tag_word, 1, 0)),
-        case("message of 2^16 - 1 elements", None, partial(_tag_word, 1, 65535)),
-        case("message of 2^16 elements", ValueError, partial(_tag_word, 1, 65536)),
-        case("message of -1 elements", ValueError, partial(_tag_word, 1, -1)),
-        case("virtual column BYTE_Y of 2^16 rows", None, partial(virtual.evaluate_virtual, "BYTE_Y", point)),
-        case("virtual column BYTE_X of 2^7 rows", ValueError, partial(virtual.evaluate_virtual, "BYTE_X", point[:7])),
-        case(
-            "values of the virtual column BYTE_X of 2^7 rows", ValueError, partial(virtual.virtual_column, "BYTE_X", 7)
-        ),
-        case("unknown virtual column", ValueError, partial(virtual.evaluate_virtual, "SQUARE", point)),
-        case("height of an absent chip", ValueError, partial(shape_module._height, [None], 0)),
-        *_machine_cases(),
-    ]
-
-
-def _machine_cases() -> Iterator[Case]:
-    guest = program(finish())
-    machine = _machine(guest)
-    honest = vm_machine.public_values(guest.entry, 20, 0, guest.zero_base - 4, range(16))
-
-    def values(name: str, error: type[BaseException] | None, changed: list[int]) -> Case:
-        return Case(f"public values: {name}", error, lambda: partial(machine.check_public_values, changed))
-
-    def changed(index: int, value: int) -> list[int]:
-        return [*honest[:index], value, *honest[index + 1 :]]
-
-    yield values("honest", None, honest)
-    yield values("37 of them", ValueError, honest[:-1])
-    yield values("limb 65535", None, changed(vm_machine.OUTPUTS, 65535))
-    yield values("limb 65536", ValueError, changed(vm_machine.OUTPUTS, 65536))
-    yield values("limb -1", ValueError, changed(vm_machine.OUTPUTS, -1))
-    yield values("another entry", ValueError, changed(vm_machine.PC_START, guest.entry + 4))
-    yield values("pc_end 4", ValueError, changed(vm_machine.PC_END, 4))
-    yield values("as many cycles as the bound", None, changed(vm_machine.CLK_END, vm_machine.CLK_END_MAX))
-    yield values("one cycle more than the bound", ValueError, changed(vm_machine.CLK_END, vm_machine.CLK_END_MAX + 1))
-    yield Case("RV32IM of a program", None, lambda: partial(_machine, guest))
-    other = replace(guest, entry=guest.entry + 2)
-    yield Case("entry without an instruction", SetupError, lambda: partial(_machine, other))
-    yield Case("unknown coprocessor", SetupError, lambda: partial(vm_machine.rv32im_machine, guest, ("P3",)))
-    yield Case("chips that break a rule", AirError, lambda: partial(_broken_machine, guest))
-
-
-def _machine(guest: GuestProgram) -> vm_machine.Machine:
-    return vm_machine.rv32im_machine(guest)[0]
-
-
-def _broken_machine(guest: GuestProgram) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vm_machine, "_CPU_CHIPS", vm_machine._CPU_CHIPS[1:] * 2)  # every name twice
-        vm_machine._checked_chips.cache_clear()
-        try:
-            vm_machine.rv32im_machine(guest)
-        finally:
-            vm_machine._checked_chips.cache_clear()

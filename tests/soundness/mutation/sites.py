@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 
@@ -42,6 +43,7 @@ class Site:
     errors: frozenset[str]
 
 
+@cache
 def verifier_sites() -> list[Site]:
     """All mutants of all checks, in the order of the sources."""
     modules = [_module_name(path) for pattern in SOURCES for path in sorted(ROOT.glob(pattern))]
@@ -119,7 +121,8 @@ def _mutants_of(
     answers = isinstance(function.returns, ast.Name) and function.returns.id == "bool"
     for node in ast.walk(function):
         if answers and isinstance(node, ast.Return) and node.value is not None:
-            for value in (True, False):
+            values = [v for v in (True, False) if not (isinstance(node.value, ast.Constant) and node.value.value is v)]
+            for value in values:
                 yield node, ast.unparse(node), f"always {value}", _constant(value), frozenset()
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             name = _called(node.value)
