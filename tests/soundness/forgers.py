@@ -283,6 +283,17 @@ class NonCanonicalRowsDevice(ReferenceDevice):
         return ReferenceCommitment(hash_name, rows)
 
 
+class NonCanonicalFoldDevice(ReferenceDevice):
+    """The same in the oracles of the later rounds."""
+
+    def commit_extension(self, hash_name: HashName, values: Tensor, log_width: int, log_inv_rate: int) -> Commitment:
+        honest = super().commit_extension(hash_name, values, log_width, log_inv_rate)
+        assert isinstance(honest, ReferenceCommitment)
+        rows = honest._rows.copy()
+        rows[:, 0] += np.uint64(P)
+        return ReferenceCommitment(hash_name, rows)
+
+
 class OtherFoldDevice(ReferenceDevice):
     """Commits to a wrong folded polynomial in a later round."""
 

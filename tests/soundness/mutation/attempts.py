@@ -75,6 +75,11 @@ def _header_attempts(kit: Toy) -> Iterator[Attempt]:
     statement = small()
     statement.public_values[3] = 1 << 16
     yield _toy(kit, "public value above its range", "PublicValueOutOfRange", kit.prove(statement))
+    statement.public_values[3] = 4710
+    tagged = (*TOY_RANGES[:3], PublicRange(4711, 4711))
+    key = replace(kit.vk, machine=replace(kit.vk.machine, check_public_values=partial(_check_ranges, tagged)))
+    low = kit.prove(statement)
+    yield Attempt("public value below its range", "PublicValueOutOfRange", deployment(key, tagged), low)
 
 
 def _other_key(kit: Toy) -> bytes:
@@ -93,10 +98,9 @@ def _shape_attempts(kit: Toy) -> Iterator[Attempt]:
     yield _toy(kit, "absent chip that is mandatory", "HeightOutOfBounds", _heights(kit, {2: 255}))
     high = _key_of(kit.vk, lambda chip: replace(chip, log_height_max=29))
     yield _variant(high, "more leaves than the bound", "TooManyVariables", _heights(kit, {2: 28}))
-    lonely = _key_of(
-        kit.vk, lambda chip: replace(chip, program=replace(chip.program, interactions=chip.program.interactions[:1]))
-    )
-    yield _variant(lonely, "height above the leaves", "TooManyVariables", _heights(kit, {}))
+    highest = kit.vk.chips[2]
+    silent = _key_of(kit.vk, lambda chip: _without_interactions(chip) if chip is highest else chip)
+    yield _variant(silent, "height above the leaves", "TooManyVariables", _heights(kit, {}))
     optional = _key_of(kit.vk, lambda chip: replace(chip, optional=True))
     yield _variant(optional, "no chip at all", "WrongChipCount", _heights(kit, dict.fromkeys(range(4), 255)))
     for pair in kit.vk.admissible:
@@ -104,8 +108,32 @@ def _shape_attempts(kit: Toy) -> Iterator[Attempt]:
         yield _variant(
             narrow, f"shape {pair} not in the key", "ShapeNotListed" if pair == _shape_of(kit) else "", kit.proof
         )
-    wide = _key_of(kit.vk, lambda chip: replace(chip, program=replace(chip.program, preprocessed_count=900)))
-    yield _variant(wide, "much wider than the main cells", "ShapeNotListed", kit.proof)
+    yield _variant(
+        _wide(kit.vk, 300), "one bit wider than the main cells, refused by the argument", "NotCanonical", kit.proof
+    )
+    yield _variant(_wide(kit.vk, 900), "two bits wider than the main cells", "ShapeNotListed", kit.proof)
+
+
+def _wide(key: VerifyingKey, columns: int) -> VerifyingKey:
+    """A key whose ROM has this many preprocessed columns, and which lists the shape that follows."""
+    width = 6 if columns < 600 else 7
+    rows = dict(key.parameters.rows)
+    rows[8 + width, width] = rows.get((8 + width, width), rows[14, 6])
+    listed = (*key.admissible, *(() if (8, width) in key.admissible else ((8, width),)))
+    changed = _key_of(
+        key,
+        lambda chip: (
+            replace(chip, program=replace(chip.program, preprocessed_count=columns))
+            if chip.program.preprocessed_count
+            else chip
+        ),
+    )
+    return replace(changed, admissible=listed, parameters=replace(key.parameters, rows=rows))
+
+
+def _without_interactions(chip: ChipKey) -> ChipKey:
+    """No key has such a chip (setup refuses it)."""
+    return replace(chip, program=replace(chip.program, interactions=()))
 
 
 def _heights(kit: Toy, changes: dict[int, int]) -> bytes:
@@ -152,7 +180,9 @@ def _argument_attempts(kit: Toy) -> Iterator[Attempt]:
         proof = kit.prove(statement, forgery.prover, forgery.device())
         yield _toy(kit, forgery.name, ARGUMENT_ERRORS[forgery.name], proof)
     yield _toy(kit, "element above p", "NotCanonical", kit.prove(small(), _NonCanonicalProver))
-    yield _toy(kit, "rows above p", "NotCanonical", kit.prove(small(), device=forgers.NonCanonicalRowsDevice()))
+    for device in (forgers.NonCanonicalRowsDevice(), forgers.NonCanonicalFoldDevice()):
+        name = f"rows above p by {type(device).__name__}"
+        yield _toy(kit, name, "NotCanonical", kit.prove(small(), device=device))
     dead = replace(deployment(kit.vk, TOY_RANGES), evaluators=(init_code(b"\0"),))
     yield Attempt("evaluator that answers nothing", "EvaluatorFailed", dead, kit.proof)
     statement = small()

@@ -8,6 +8,7 @@ from functools import cache, partial
 
 import pytest
 
+from gpu.reference import ReferenceDevice
 from tests.soundness import forgers, toy
 from tests.soundness.conftest import Toy, small
 from tests.soundness.mutation.cases import Case, Run
@@ -61,7 +62,8 @@ def _cases(config: ConfigName) -> Iterator[Case]:
     )
     yield case("last byte missing", TruncatedProofError, lambda kit: partial(verifier.verify, kit.vk, kit.proof[:-1]))
     yield case("an element above p", NonCanonicalError, _proved(small, _NonCanonicalProver))
-    yield case("rows above p", NonCanonicalError, _rows_above_p)
+    for device in (forgers.NonCanonicalRowsDevice, forgers.NonCanonicalFoldDevice):
+        yield case(f"rows above p by {device.__name__}", NonCanonicalError, partial(_rows_above_p, device=device))
     yield case("an element of p", NonCanonicalError, _element_of_p)
     for chip, height in ((0, 3), (2, 5), (2, 10), (2, 255)):
         yield case(f"height {height} of chip {chip}", ShapeError, partial(_height, chip=chip, height=height))
@@ -103,8 +105,8 @@ def _element_of_p(kit: Toy) -> Run:
     return partial(verifier.verify, kit.vk, kit.with_bytes(kit.field("gkr.4.round.1").start, kit.encode(P)))
 
 
-def _rows_above_p(kit: Toy) -> Run:
-    return partial(verifier.verify, kit.vk, kit.prove(small(), device=forgers.NonCanonicalRowsDevice()))
+def _rows_above_p(kit: Toy, device: type[ReferenceDevice]) -> Run:
+    return partial(verifier.verify, kit.vk, kit.prove(small(), device=device()))
 
 
 def _height(kit: Toy, chip: int, height: int) -> Run:
