@@ -151,11 +151,9 @@ class HonestTrial:
         mutant = Mutant(self.chip.name, constraint.name, change)
         if evaluate_expression(expr, self._columns).any():
             return Outcome(mutant, Kill.HONEST, "honest rows")
-        accepted = np.flatnonzero(evaluate_expression(expr, sole.rows) == 0) if sole else []
+        accepted = [] if sole is None else np.flatnonzero(evaluate_expression(expr, sole.rows) == 0).tolist()
         return (
-            Outcome(mutant, Kill.ACCEPTED, f"row: {sole.labels[accepted[0]]}")
-            if sole and len(accepted)
-            else Outcome(mutant)
+            Outcome(mutant, Kill.ACCEPTED, f"row: {sole.labels[accepted[0]]}") if sole and accepted else Outcome(mutant)
         )
 
 

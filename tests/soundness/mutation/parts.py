@@ -12,9 +12,9 @@ from gpu.program import ChipProgram, InteractionProgram, Node, Op
 from tests.soundness import toy
 from tests.soundness.mutation.cases import Case, Run
 from tests.unit.vm.assembler import finish, program
-from tests.unit.vm.test_rules import BUSES, TABLE, consumer, provider
-from zk.air.chip import Bus, Chip, Interaction, Machine
-from zk.air.expression import Expr
+from tests.unit.vm.test_rules import BUSES, CHAIN, TABLE, consumer, provider
+from zk.air.chip import Bus, Chip, Constraint, Interaction, Machine
+from zk.air.expression import Expr, column
 from zk.air.rules import check_chip, check_chips, check_machine
 from zk.channel import ProofReader
 from zk.configuration import configuration
@@ -133,6 +133,13 @@ def _rule_cases() -> Iterator[Case]:
     long.interactions[0] = Interaction(first.bus, first.multiplicity, first.message * 2)
     yield fault("message that is too long", partial(check_chip, long))
 
+    malformed = consumer()
+    malformed.constraints.append(Constraint("y", column(3) + column(4), 4))
+    yield fault("definition that is no difference", partial(check_chip, malformed))
+    free = Chip("free")
+    free.send(CHAIN, 0, free.declare(("f",))["f"])
+    yield fault("chip without a table and without a selector", partial(check_chip, free))
+
     def scaled(chip: Chip, columns: dict[str, Expr]) -> None:
         chip.interactions.clear()
         chip.receive(TABLE, 2 * columns["m"], columns["IDX"])
@@ -172,7 +179,7 @@ def _machine_cases() -> Iterator[Case]:
     yield Case("chips that break a rule", AirError, lambda: partial(_broken_machine, guest))
 
 
-def _machine(guest: GuestProgram) -> vm_machine.Machine:
+def _machine(guest: GuestProgram) -> Machine:
     return vm_machine.rv32im_machine(guest)[0]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tests.soundness.mutation.outcome import Kill, Mutant, Outcome
@@ -13,7 +13,11 @@ RECORD, REPORT = FOLDER / "mutations.json", FOLDER / "mutations.md"
 PARTS = ("verifier", "contracts")
 
 # Surviving mutants of checks, and why that is harmless.
-REVIEWED: dict[Mutant, str] = {}
+REVIEWED: dict[Mutant, str] = {
+    Mutant(
+        "zk.pcs.merkle", "check_path_digests: if digests and (not hasher.is_canonical(digests))", "without `digests`"
+    ): "equivalent: no digest at all is canonical; the condition saves the call",
+}
 
 
 def load(part: str) -> list[Outcome]:
@@ -27,7 +31,7 @@ def load(part: str) -> list[Outcome]:
     ]
 
 
-def save(parts: dict[str, Iterable[Outcome]]) -> None:
+def save(parts: Mapping[str, Iterable[Outcome]]) -> None:
     """Writes the parts; the others stay as they are."""
     rows = {part: [_row(o) for o in parts.get(part, load(part))] for part in PARTS}
     lines = [

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
+from typing import Any
 
 from tests.soundness.mutation.outcome import Mutant
 
@@ -72,13 +73,18 @@ def _tree(module: str) -> ast.Module:
 
 
 def _errors_by_function(modules: list[str]) -> dict[str, frozenset[str]]:
-    """Names of the errors that a check function raises itself."""
-    result: dict[str, frozenset[str]] = {}
+    """Names of the errors that a check function raises, itself or by the check functions that it calls."""
+    errors: dict[str, frozenset[str]] = {}
+    calls: dict[str, set[str]] = {}
     for module in modules:
         for node in ast.walk(_tree(module)):
-            if isinstance(node, ast.FunctionDef):
-                result[node.name] = frozenset(_error_name(n) for n in ast.walk(node) if isinstance(n, ast.Raise))
-    return result
+            if isinstance(node, ast.FunctionDef) and CALLS.fullmatch(node.name):
+                inner = list(ast.walk(node))
+                errors[node.name] = frozenset(_error_name(n) for n in inner if isinstance(n, ast.Raise))
+                calls[node.name] = {_called(n) for n in inner if isinstance(n, ast.Call)}
+    for _ in calls:  # at most as many steps as there are functions
+        errors = {name: own.union(*(errors.get(c, own) for c in calls[name])) for name, own in errors.items()}
+    return errors
 
 
 def _error_name(node: ast.Raise) -> str:
@@ -239,6 +245,7 @@ def _live_function(module: ModuleType, qualified: str) -> FunctionType:
     owner: object = module
     for name in qualified.split("."):
         owner = inspect.getattr_static(owner, name)
-    while not isinstance(owner, FunctionType):
-        owner = owner.fget if isinstance(owner, property) else getattr(owner, "__wrapped__", None) or owner.__func__
+    while not isinstance(owner, FunctionType):  # a property, a class method or a cached function
+        wrapper: Any = owner
+        owner = wrapper.fget if isinstance(owner, property) else getattr(owner, "__wrapped__", None) or wrapper.__func__
     return owner
