@@ -25,7 +25,7 @@ from tests.soundness.vm.obstacles import (
     lookups_of,
 )
 from tests.soundness.vm.test_needed_constraints import EXEMPT, obstacles
-from tests.soundness.vm.witness import Witness, build_witness, full_witness
+from tests.soundness.vm.witness import Witness, build_witness, full_witness, witness_for
 from tests.unit.vm.assembler import random_program
 from zk.air.check import ChipEvaluation, _sum_by_tuple, virtual_column
 from zk.air.chip import Chip, Constraint, Interaction
@@ -65,7 +65,7 @@ def chip_names() -> list[str]:
 @cache
 def air_outcomes(name: str) -> list[Outcome]:
     """All mutants of one chip of the full witness."""
-    witness = full_witness()
+    witness = witness_for(name)
     chip = witness.chip(name)
     is_searched = any(selector in chip.main for selector in chip.selectors)
     found = obstacles(name) if is_searched else Obstacles({}, {})
