@@ -72,6 +72,9 @@ soak: setup  ## the heavy suites
 columns: setup  ## perturb every column of every chip and write docs/reports/columns.md
 	$(BIN)/python -m tests.soundness.columns
 
+mutation: setup  ## change every constraint and every check, list what no test notices; MUTATION_PARTS="air verifier contracts"
+	$(BIN)/python -m tests.soundness.mutation $(MUTATION_PARTS)
+
 clean:  ## remove everything that setup made
 	rm -rf $(VENV) build contracts/node_modules contracts/out contracts/cache
 	find gpu matching zk -name '*.so' -delete

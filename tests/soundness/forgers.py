@@ -271,6 +271,29 @@ class ForeignRootDevice(ReferenceDevice):
         return commitment
 
 
+class NonCanonicalRowsDevice(ReferenceDevice):
+    """Commits to c + p in place of c in the first column of every row."""
+
+    def commit(self, hash_name: HashName, columns: Tensor, log_inv_rate: int) -> Commitment:
+        honest = super().commit(hash_name, columns, log_inv_rate)
+        if is_preprocessed(columns) or not isinstance(honest, ReferenceCommitment):
+            return honest
+        rows = honest._rows.copy()
+        rows[:, 0] += np.uint64(P)
+        return ReferenceCommitment(hash_name, rows)
+
+
+class NonCanonicalFoldDevice(ReferenceDevice):
+    """The same in the oracles of the later rounds."""
+
+    def commit_extension(self, hash_name: HashName, values: Tensor, log_width: int, log_inv_rate: int) -> Commitment:
+        honest = super().commit_extension(hash_name, values, log_width, log_inv_rate)
+        assert isinstance(honest, ReferenceCommitment)
+        rows = honest._rows.copy()
+        rows[:, 0] += np.uint64(P)
+        return ReferenceCommitment(hash_name, rows)
+
+
 class OtherFoldDevice(ReferenceDevice):
     """Commits to a wrong folded polynomial in a later round."""
 

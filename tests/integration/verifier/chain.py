@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from web3 import Web3
@@ -72,18 +73,25 @@ class Refused(Exception):
 class _QuietAnvil(Anvil):
     """Reads the output in pieces: the node logs whole proofs, lines longer than a line reader takes."""
 
+    def __init__(self, more: Sequence[str]) -> None:
+        super().__init__()
+        self._more = more
+
+    def _arguments(self, config: Path) -> list[str]:
+        return [*super()._arguments(config), *self._more]
+
     async def _drain(self, stream: asyncio.StreamReader) -> None:
         while await stream.read(1 << 16):
             pass
 
 
 @contextmanager
-def local_chain() -> Iterator[Web3]:
-    """A running local chain with the limits of the real one."""
+def local_chain(*more: str) -> Iterator[Web3]:
+    """A running local chain with the limits of the real one, and with `more` arguments."""
     loop = asyncio.new_event_loop()  # in a thread of its own, so that the output of the node is read while tests wait
     thread = threading.Thread(target=loop.run_forever, name="anvil", daemon=True)
     thread.start()
-    node = _QuietAnvil()
+    node = _QuietAnvil(more)
     asyncio.run_coroutine_threadsafe(node.start(), loop).result(START_SECONDS)
     try:
         yield Web3(Web3.HTTPProvider(node.rpc_url, request_kwargs={"timeout": START_SECONDS}))

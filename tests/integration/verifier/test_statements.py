@@ -44,6 +44,30 @@ def _check_public_values(values: Sequence[int]) -> None:
             raise ValueError(f"expected {own}, found {value}")
 
 
+def statement_key() -> ProvingKey:
+    """Key of the toy machine with the public values of RV32IM."""
+    machine: Machine = replace(
+        toy.machine(),
+        public_value_count=COUNT,
+        public_terms=_public_terms,
+        check_public_values=_check_public_values,
+    )
+    return setup(machine, toy.rom_columns(), "K", "ROOT_TEST", ReferenceDevice())[0]
+
+
+def statement_proof(key: ProvingKey, changes: dict[int, int]) -> bytes:
+    """A proof whose output is DIGEST, with some public values replaced."""
+    honest = toy.statement(steps=40, jumps=2, log_height=6)
+    start, end, clock, _ = honest.public_values
+    values = [0] * COUNT
+    values[START], values[END], values[CLOCK] = start, end, clock
+    for i in range(16):
+        values[OUTPUT + i] = int.from_bytes(DIGEST[2 * i : 2 * i + 2], "little")
+    for index, value in changes.items():
+        values[index] = value
+    return prove(key, honest.traces, values, ReferenceDevice())
+
+
 @dataclass(slots=True)
 class Statements:
     """Proofs with chosen public values."""
@@ -53,15 +77,7 @@ class Statements:
 
     def proof(self, changes: dict[int, int]) -> bytes:
         """A proof whose output is DIGEST, with some public values replaced."""
-        honest = toy.statement(steps=40, jumps=2, log_height=6)
-        start, end, clock, _ = honest.public_values
-        values = [0] * COUNT
-        values[START], values[END], values[CLOCK] = start, end, clock
-        for i in range(16):
-            values[OUTPUT + i] = int.from_bytes(DIGEST[2 * i : 2 * i + 2], "little")
-        for index, value in changes.items():
-            values[index] = value
-        return prove(self.key, honest.traces, values, ReferenceDevice())
+        return statement_proof(self.key, changes)
 
     def verify(self, proof: bytes, digest: bytes = DIGEST) -> bool:
         """Result of the contract."""
@@ -71,14 +87,8 @@ class Statements:
 @pytest.fixture(scope="module")
 def statements(web3: Web3) -> Statements:
     """The machine's key and verifier."""
-    machine: Machine = replace(
-        toy.machine(),
-        public_value_count=COUNT,
-        public_terms=_public_terms,
-        check_public_values=_check_public_values,
-    )
-    pk, vk = setup(machine, toy.rom_columns(), "K", "ROOT_TEST", ReferenceDevice())
-    return Statements(pk, deploy(web3, deployment(vk, RANGES)))
+    key = statement_key()
+    return Statements(key, deploy(web3, deployment(key.verifying_key, RANGES)))
 
 
 def test_output_words_are_the_digest(statements: Statements) -> None:

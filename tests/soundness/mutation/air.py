@@ -25,7 +25,7 @@ from tests.soundness.vm.obstacles import (
     lookups_of,
 )
 from tests.soundness.vm.test_needed_constraints import EXEMPT, obstacles
-from tests.soundness.vm.witness import Witness, build_witness, full_witness
+from tests.soundness.vm.witness import Witness, build_witness, full_witness, witness_for
 from tests.unit.vm.assembler import random_program
 from zk.air.check import ChipEvaluation, _sum_by_tuple, virtual_column
 from zk.air.chip import Chip, Constraint, Interaction
@@ -62,9 +62,10 @@ def chip_names() -> list[str]:
     return [chip.name for chip in full_witness().machine.chips]
 
 
+@cache
 def air_outcomes(name: str) -> list[Outcome]:
     """All mutants of one chip of the full witness."""
-    witness = full_witness()
+    witness = witness_for(name)
     chip = witness.chip(name)
     is_searched = any(selector in chip.main for selector in chip.selectors)
     found = obstacles(name) if is_searched else Obstacles({}, {})
@@ -150,11 +151,9 @@ class HonestTrial:
         mutant = Mutant(self.chip.name, constraint.name, change)
         if evaluate_expression(expr, self._columns).any():
             return Outcome(mutant, Kill.HONEST, "honest rows")
-        accepted = np.flatnonzero(evaluate_expression(expr, sole.rows) == 0) if sole else []
+        accepted = [] if sole is None else np.flatnonzero(evaluate_expression(expr, sole.rows) == 0).tolist()
         return (
-            Outcome(mutant, Kill.ACCEPTED, f"row: {sole.labels[accepted[0]]}")
-            if sole and len(accepted)
-            else Outcome(mutant)
+            Outcome(mutant, Kill.ACCEPTED, f"row: {sole.labels[accepted[0]]}") if sole and accepted else Outcome(mutant)
         )
 
 
@@ -200,3 +199,8 @@ def _fetches(name: str) -> dict[int, SoleRows]:
     block = Block("instruction of another program", rows, None)
     found = find_obstacles(chip, _program_tables(), [block], without=()).lookups
     return {number: sole for number, sole in found.items() if chip.interactions[number].bus.name == "PROG"}
+
+
+def all_outcomes() -> list[Outcome]:
+    """All chips of the machine, then the verifier's own terms."""
+    return [*(outcome for name in chip_names() for outcome in air_outcomes(name)), *public_outcomes()]

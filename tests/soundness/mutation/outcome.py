@@ -28,11 +28,12 @@ class Mutant:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A mutant with the case that turned red; without one it survived."""
+    """A mutant with the case that turned red and how; without one it survived."""
 
     mutant: Mutant
     kill: Kill | None = None
     killer: str = ""
+    detail: str = ""
 
     @property
     def survived(self) -> bool:

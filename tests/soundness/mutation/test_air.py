@@ -16,7 +16,7 @@ from tests.soundness.mutation.air import (
 from tests.soundness.mutation.outcome import Kill
 from tests.soundness.vm.obstacles import Block, Obstacles, find_obstacles
 from tests.soundness.vm.test_needed_constraints import tables
-from tests.soundness.vm.witness import full_witness
+from tests.soundness.vm.witness import full_witness, witness_for
 from zk.air.chip import Chip
 from zk.chips.buses import R16
 
@@ -27,7 +27,7 @@ def test_every_mutant_of_the_chip_is_killed_or_reviewed(name: str) -> None:
     survivors = {outcome.mutant for outcome in outcomes if outcome.survived}
     assert survivors == {mutant for mutant in REVIEWED if mutant.place == name}
     assert len({outcome.mutant for outcome in outcomes}) == len(outcomes)
-    chip = full_witness().chip(name)
+    chip = witness_for(name).chip(name)
     deleted = sum(outcome.mutant.change == DELETED for outcome in outcomes)
     assert deleted == len(chip.constraints) + len(chip.interactions)
 

@@ -16,7 +16,7 @@ from zk.air.expression import Expr, P
 U32 = NDArray[np.uint32]
 U64 = NDArray[np.uint64]
 Bits = NDArray[np.bool_]
-ROWS_KEPT = 64  # for each obstacle
+ROWS_KEPT = 32  # from either end, for each obstacle
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,8 @@ def find_obstacles(
     def sole(refusals: Mapping[int, Bits]) -> dict[int, SoleRows]:
         result = {}
         for number, refused in refusals.items():
-            found = np.flatnonzero(refused & alone)[:ROWS_KEPT]
+            found = np.flatnonzero(refused & alone)
+            found = np.concatenate([found[:ROWS_KEPT], found[ROWS_KEPT:][-ROWS_KEPT:]])  # written forgeries come last
             if len(found):
                 labels = tuple(blocks[owner].label for owner in owners[found].tolist())
                 result[number] = SoleRows(labels, rows[:, found])

@@ -367,7 +367,13 @@ def _div_forgeries(_: Witness) -> list[Row]:
     ]  # fmt: skip
 
 
+def _zero_test_forgeries(witness: Witness) -> list[Row]:
+    """A word of two equal limbs called zero."""
+    return [_real(witness, "BEQZ", z=1) | {"b0": 5, "b1": 5}]
+
+
 FORGED: dict[str, Callable[[Witness], list[Row]]] = {
+    "BEQZ": _zero_test_forgeries,
     "ADD": _add_forgeries,
     "LOGIC": _immediate_forgeries("LOGIC"),
     "SHIFTI": _constant_shift_forgeries("SHIFTI", "b"),

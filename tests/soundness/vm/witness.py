@@ -22,6 +22,7 @@ from tests.unit.vm.assembler import (
     program,
     random_program,
     register_form,
+    shift,
     store,
 )
 from zk.air.check import evaluate, find_violations, virtual_column
@@ -112,6 +113,10 @@ def full_witness() -> Witness:
     # Sums with carries out of both limbs, into a third register.
     head += [*constant(6, 0xFFFFFFFF), *constant(7, 0x1FFFF)]
     head += [register_form(name, 8, 6, 7) for name in ("add", "sub")]
+    # Shifts to the right across the limbs, a product and a quotient of negative numbers whose upper limbs are not zero.
+    head += [shift(name, 8, 6, 3) for name in ("srli", "srai")] + [register_form("mulh", 8, 6, 6)]
+    head += [*constant(6, -0x30000000 & 0xFFFFFFFF), *constant(7, 0x01020304)]
+    head += [register_form(name, 8, 6, 7) for name in ("div", "rem")]
     data = [rng.randrange(P) for _ in range(14)] + [0x7F000000, 0]
     hints = [rng.randrange(P) for _ in range(24)] + [0xFFFFFFFF, 7]
     return build_witness(program(head + words, data, base=TEXT), hints)

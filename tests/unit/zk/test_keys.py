@@ -46,36 +46,38 @@ def _long_message(chip: Chip) -> None:
     chip.send(Bus(9, "LONG", 16, "permutation"), 1, *([0] * 16))
 
 
-@pytest.mark.parametrize(
-    ("machine", "reason"),
-    [
-        (_with(toy.step_chip, _interact), "affine"),
-        (_with(toy.step_chip, _constrain), "degree"),
-        (_with(toy.step_chip, _long_message), "15 entries"),
-        (_with(toy.step_chip, lambda chip: chip.interactions.clear()), "interaction"),
-        (_with(toy.step_chip, lambda chip: setattr(chip, "height_log_min", 3)), "heights"),
-        (_with(toy.step_chip, lambda chip: setattr(chip, "height_log_min", 10)), "heights"),
-        (_with(toy.rom_chip, lambda chip: setattr(chip, "height_log_max", 5)), "fixed height"),
-        (_with(toy.rom_chip, lambda chip: setattr(chip, "optional", True)), "mandatory"),
-        (replace(toy.machine(), chips=()), "chips"),
-        (replace(toy.machine(), chips=(*toy.machine().chips, toy.jump_chip())), "twice"),
-        (_with(toy.step_chip, lambda chip: setattr(chip, "height_log_min", 4)), "cells"),
-    ],
-)
+# Machines that setup refuses, and a word of the reason.
+REFUSED_MACHINES: list[tuple[Machine, str]] = [
+    (_with(toy.step_chip, _interact), "affine"),
+    (_with(toy.step_chip, _constrain), "degree"),
+    (_with(toy.step_chip, _long_message), "15 entries"),
+    (_with(toy.step_chip, lambda chip: chip.interactions.clear()), "interaction"),
+    (_with(toy.step_chip, lambda chip: setattr(chip, "height_log_min", 3)), "heights"),
+    (_with(toy.step_chip, lambda chip: setattr(chip, "height_log_min", 10)), "heights"),
+    (_with(toy.rom_chip, lambda chip: setattr(chip, "height_log_max", 5)), "fixed height"),
+    (_with(toy.rom_chip, lambda chip: setattr(chip, "optional", True)), "mandatory"),
+    (replace(toy.machine(), chips=()), "chips"),
+    (replace(toy.machine(), chips=(*toy.machine().chips, toy.jump_chip())), "twice"),
+    (_with(toy.step_chip, lambda chip: setattr(chip, "height_log_min", 4)), "cells"),
+]
+
+
+@pytest.mark.parametrize(("machine", "reason"), REFUSED_MACHINES)
 def test_machine_that_breaks_a_rule_of_form_is_refused(machine: Machine, reason: str) -> None:
     with pytest.raises(SetupError, match=reason):
         _setup(machine)
 
 
-@pytest.mark.parametrize(
-    "columns",
-    [
-        {"rom": np.zeros((2, 8), dtype=np.uint32)},
-        {"rom": np.zeros((2, 16), dtype=np.int64)},
-        {"rom": np.full((2, 16), toy.P, dtype=np.uint32)},
-        {"other": np.zeros((2, 16), dtype=np.uint32)},
-    ],
-)
+# Preprocessed columns that setup refuses.
+REFUSED_COLUMNS: list[dict[str, Any]] = [
+    {"rom": np.zeros((2, 8), dtype=np.uint32)},
+    {"rom": np.zeros((2, 16), dtype=np.int64)},
+    {"rom": np.full((2, 16), toy.P, dtype=np.uint32)},
+    {"other": np.zeros((2, 16), dtype=np.uint32)},
+]
+
+
+@pytest.mark.parametrize("columns", REFUSED_COLUMNS)
 def test_preprocessed_columns_that_do_not_fit_are_refused(columns: dict[str, Any]) -> None:
     with pytest.raises(SetupError):
         _setup(toy.machine(), **columns)
