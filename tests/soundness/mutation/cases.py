@@ -14,10 +14,14 @@ from typing import Any
 import pytest
 
 from tests.soundness.mutation.outcome import Kill
+from tests.soundness.shards import test_cross_shard_lies, test_needed_run_checks
 from tests.unit.vm import test_rules
 from tests.unit.zk import test_keys, test_multilinear, test_shape, test_soundness, test_transcript
 
-UNIT_TESTS = (test_rules, test_keys, test_shape, test_soundness, test_multilinear, test_transcript)
+UNIT_TESTS = (
+    test_rules, test_keys, test_shape, test_soundness, test_multilinear, test_transcript, test_needed_run_checks,
+    test_cross_shard_lies,
+)  # fmt: skip
 Run = Callable[[], object]
 Red = tuple[Kill, str]  # how a case turned red, and details
 
@@ -86,10 +90,11 @@ def _cases_of(module: ModuleType) -> Iterator[Case]:
         if not name.startswith("test_") or any(mark.name not in ("parametrize",) for mark in marks):
             continue
         for number, arguments in enumerate(_parameters(marks)):
-            if set(inspect.signature(test).parameters) - set(arguments) <= {"monkeypatch"}:
+            needed = set(inspect.signature(test).parameters) - set(arguments) - {"monkeypatch"}
+            if all(_fixture(module, fixture) for fixture in needed):
                 path = f"{module.__name__.replace('.', '/')}.py::{name}"
                 label = f"{path}[{number}]" if marks else path
-                yield TestCase(label, None, functools.partial(_bind, test, arguments))
+                yield TestCase(label, None, functools.partial(_bind, module, test, arguments))
 
 
 def _parameters(marks: list[pytest.Mark]) -> Iterator[dict[str, Any]]:
@@ -103,7 +108,24 @@ def _parameters(marks: list[pytest.Mark]) -> Iterator[dict[str, Any]]:
         yield {name: value for part in combination for name, value in part.items()}
 
 
-def _bind(test: Callable[..., None], arguments: dict[str, Any]) -> Run:
+def _fixture(module: ModuleType, name: str) -> Callable[[], Any] | None:
+    """The function of a fixture of the module that needs no other one and returns its value."""
+    found = getattr(getattr(module, name, None), "__wrapped__", None)
+    is_plain = found is not None and not inspect.signature(found).parameters and not inspect.isgeneratorfunction(found)
+    return found if is_plain else None
+
+
+@functools.cache
+def _value_of(module: ModuleType, name: str) -> Any:
+    fixture = _fixture(module, name)
+    assert fixture is not None
+    return fixture()
+
+
+def _bind(module: ModuleType, test: Callable[..., None], arguments: dict[str, Any]) -> Run:
+    names = set(inspect.signature(test).parameters) - set(arguments) - {"monkeypatch"}
+    arguments = {**arguments, **{name: _value_of(module, name) for name in names}}
+
     def run() -> None:
         with ExitStack() as stack:
             patch = {}

@@ -83,7 +83,7 @@ def _setup_cases() -> Iterator[Case]:
 
     def chips(name: str, error: type[BaseException] | None, *own: Chip) -> Case:
         machine = replace(toy.machine(), chips=own)
-        return Case(f"setup: {name}", error, lambda: partial(keys._chip_keys, machine))
+        return Case(f"setup: {name}", error, lambda: partial(keys.chip_keys, machine))
 
     yield chips("no chip", SetupError)
     yield chips("one chip", None, toy.step_chip())
@@ -101,8 +101,8 @@ def _setup_cases() -> Iterator[Case]:
     columns = table.declare(["m"], virtual=["BYTE_X"])
     table.receive(Bus(9, "BYTES", 1, "lookup"), columns["m"], columns["BYTE_X"])
     yield chips("BYTE_X of 2^5 rows", ValueError, table)
-    yield Case("setup: 2^4 rows", None, lambda: partial(keys._log_rows_min, [_chip_key(9, 5)]))
-    yield Case("setup: 2^3 rows", SetupError, lambda: partial(keys._log_rows_min, [_chip_key(8, 4)]))
+    yield Case("setup: 2^4 rows", None, lambda: partial(keys.smallest_log_rows, [_chip_key(9, 5)]))
+    yield Case("setup: 2^3 rows", SetupError, lambda: partial(keys.smallest_log_rows, [_chip_key(8, 4)]))
     few = partial(keys.setup, toy.machine(), toy.rom_columns(), "K", "ROOT_TEST", None, 1)
     yield Case("setup: no admissible shape", SetupError, lambda: few)
 
@@ -185,15 +185,15 @@ def _machine(guest: GuestProgram) -> Machine:
 
 def _fresh_machine(guest: GuestProgram) -> None:
     """With the rules of the generator checked again."""
-    vm_machine._checked_chips.cache_clear()
+    vm_machine.checked_chips.cache_clear()
     _machine(guest)
 
 
 def _broken_machine(guest: GuestProgram) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vm_machine, "_CPU_CHIPS", vm_machine._CPU_CHIPS[1:] * 2)  # every name twice
-        vm_machine._checked_chips.cache_clear()
+        vm_machine.checked_chips.cache_clear()
         try:
             vm_machine.rv32im_machine(guest)
         finally:
-            vm_machine._checked_chips.cache_clear()
+            vm_machine.checked_chips.cache_clear()

@@ -41,11 +41,15 @@ SECTIONS = (
 )
 
 
-def render(air: Sequence[Outcome], verifier: Sequence[Outcome], contracts: Sequence[Outcome]) -> str:
-    """The whole report."""
+def render(
+    air: Sequence[Outcome], verifier: Sequence[Outcome], contracts: Sequence[Outcome], pending: Sequence[Mutant] = ()
+) -> str:
+    """The whole report. `pending`: mutants that no run has covered yet."""
     text = [HEAD.format(accepted=Kill.ACCEPTED, other=Kill.OTHER_ERROR, honest=Kill.HONEST)]
     everything = [*air, *verifier, *contracts]
     text += ["## Survivors\n", *_survivors(everything, {**REVIEWED_AIR, **REVIEWED}), ""]
+    if pending:
+        text += ["## Not yet run\n", *(f"* {_code(mutant)}" for mutant in pending), ""]
     for (title, explanation), outcomes in zip(SECTIONS, (air, verifier, contracts), strict=True):
         text += [f"## {title}\n", f"{explanation}\n", *_counts(outcomes), ""]
     for (title, _), outcomes in zip(SECTIONS, (air, verifier, contracts), strict=True):

@@ -15,7 +15,7 @@ from tests.soundness.mutation.parts import part_cases
 from tests.soundness.mutation.proofs import proof_cases
 from tests.soundness.mutation.sites import Site, applied, verifier_sites
 
-SECONDS_MAX = 20
+SECONDS_MAX = 60
 
 
 @cache
