@@ -12,7 +12,7 @@ from zk.determinism.proof import ChipProof
 from zk.determinism.report import calls, distinct_chips, findings_of
 from zk.vm.isa import OpCode
 
-SLOW = frozenset({"SHIFT", "LOADSUB", "MUL", "DIV"})  # tens of seconds each
+SLOW = frozenset({"SHIFT", "SHIFTI", "SHIFTI_RW", "LOADSUB", "MUL", "DIV"})  # tens of seconds each
 CHIPS = [pytest.param(name, marks=pytest.mark.soak if name in SLOW else ()) for name in distinct_chips()]
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zk.air.check import virtual_column
+from zk.air.check import evaluate, virtual_column
 from zk.air.chip import Chip
-from zk.chips.buses import AND, PROG
+from zk.air.expression import P
+from zk.chips.buses import LOGIC, PROG
 from zk.chips.tables import build_t5, build_t16
 from zk.determinism.cases import cases_of, op_of
 from zk.determinism.contracts import CONTRACTS, ROM_RULES, TABLES, Range, is_table_row
@@ -15,15 +16,19 @@ from zk.determinism.report import calls, distinct_chips, machines
 from zk.determinism.statements import statement_of
 from zk.determinism.translation import build_row
 from zk.errors import DeterminismError, SetupError
-from zk.vm.isa import Instruction, OpCode, Rom
+from zk.vm.isa import Instruction, OpCode
+from zk.vm.rom import Rom
 
 
 def provided_rows(chip: Chip, bus: int) -> np.ndarray[tuple[int, int], np.dtype[np.uint64]]:
-    """All messages (2^h, entries) that a table chip provides on a bus."""
-    values = {name: virtual_column(name, chip.height_log_min) for name in chip.virtual}
-    names = chip.column_names
-    interaction = next(i for i in chip.interactions if i.bus.number == bus)
-    return np.stack([values[names[entry.value]] for entry in interaction.message], axis=1)
+    """All messages (n, entries) that a table chip provides on a bus."""
+    height = 1 << chip.height_log_min
+    columns = [np.zeros(height, np.uint64) for _ in chip.main]
+    columns += [virtual_column(kind, chip.height_log_min) for kind in chip.virtual]
+    program = chip.lower()
+    values = evaluate(program, columns)
+    provided = [interaction for interaction in program.interactions if interaction.bus == bus]
+    return np.concatenate([np.stack([values[node] for node in i.message], axis=1) for i in provided])
 
 
 @pytest.mark.parametrize("bus", TABLES)
@@ -39,7 +44,8 @@ def test_a_table_provides_what_its_contract_says_and_nothing_else(bus: int) -> N
 
 
 def test_the_bounds_of_and_hold_on_the_whole_table() -> None:
-    x, y, both = provided_rows(build_t16(), AND.number).astype(np.int64).T
+    rows = provided_rows(build_t16(), LOGIC.number).astype(np.int64)
+    _, x, y, both = rows[rows[:, 0] == OpCode.AND].T
     assert (both <= x).all() and (both <= y).all() and (x + y - 255 <= both).all()
 
 
@@ -47,17 +53,18 @@ def instruction(op: OpCode, **changes: int) -> Instruction:
     """An instruction in the middle of what its rule admits, with changes."""
     rule = ROM_RULES[int(op)]
     pc = changes.get("pc", 0x1000)
-    fields = {"r": rule.r.high, "rs1": rule.rs1.high, "x": rule.x.high, "y": rule.y.high}
+    fields = {"r": min(31, rule.r.high), "rs1": rule.rs1.high, "x": rule.x.high, "y": rule.y.high}
+    if op.name.endswith("_RW"):  # the register that is read and written is named twice
+        fields["x" if op == OpCode.SLTU_RW else "rs1"] = fields["r"]
     if rule.links:
         fields["y"] = (pc + 4) % 65536
     return Instruction(op=op, **{"pc": pc, **fields, **changes})
 
 
 def outside(bounds: Range) -> list[int]:
-    """Values next to the range, and one off its step."""
-    return [value for value in (bounds.low - 1, bounds.high + 1) if value >= 0] + (
-        [bounds.low + 1] if bounds.step > 1 else []
-    )
+    """Values next to the range, one off its step, and one that is no power of two."""
+    ends = [(bounds.low - 1) % P] if bounds.low else []
+    return [*ends, bounds.high + 1, *([bounds.low + 1] if bounds.step > 1 else []), *([3] if bounds.powers else [])]
 
 
 @pytest.mark.parametrize("op", list(OpCode), ids=lambda op: op.name)

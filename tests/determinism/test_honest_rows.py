@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.soundness.vm.witness import full_witness
+from tests.soundness.vm.witness import full_witness, witness_for
 from zk.air.chip import Chip
 from zk.air.expression import P
+from zk.determinism.cases import coded_columns
 from zk.determinism.polynomial import combine, constant
 from zk.determinism.proof import ChipProof, calls_of
 from zk.determinism.question import Answer, Copy, Question
@@ -20,7 +21,7 @@ CHIPS = [chip for chip in full_witness().machine.chips if chip.selectors]
 
 def honest_rows(chip: Chip) -> dict[tuple[int, ...], NDArray[np.uint32]]:
     """For each assignment of the selectors that occurs, some rows (columns, n)."""
-    witness = full_witness()
+    witness = witness_for(chip.name)
     columns = witness.traces[chip.name]
     if chip.preprocessed:
         columns = np.concatenate([columns, witness.preprocessed[chip.name]])
@@ -36,7 +37,7 @@ def ask_about(chip: Chip, values: list[int], changed: str | None = None) -> Answ
     """Whether the question of the row's case admits these column values; `changed` is one more than it was."""
     proof = ChipProof(chip, calls_of(full_witness().machine))
     by_name = dict(zip(chip.column_names, values, strict=True))
-    row = proof.row({name: by_name[name] for name in (*chip.selectors, *proof.statement.splits)})
+    row = proof.row({name: by_name[name] for name in (*chip.selectors, *coded_columns(chip), *proof.statement.splits)})
     assert row.feasible
     if changed is not None:
         by_name[changed] = (by_name[changed] + 1) % P

@@ -1,4 +1,4 @@
-"""The cases of a chip: assignments of its selectors, one for each instruction and each further flag."""
+"""The cases of a chip: one for each instruction and each further flag."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from itertools import product
 from zk.air.affine import columns_of, monomials
 from zk.air.chip import Chip
 from zk.air.expression import P
-from zk.chips.buses import PROG
+from zk.chips.buses import LOGIC, PROG
+from zk.determinism.contracts import TABLES
 from zk.determinism.polynomial import constant_value
 from zk.determinism.row import Row
 from zk.vm.isa import OpCode
 
 
 def cases_of(chip: Chip) -> list[dict[str, int]]:
-    """All assignments of the selectors that the chip's constraints on selectors admit and that send or receive something."""
+    """All assignments of the selectors, and of the codes of LOGIC lookups, that the chip's constraints on selectors admit and that send or receive something."""
     names = chip.column_names
     numbers = {names.index(name): name for name in chip.selectors}
     own = [monomials(c.expr) for c in chip.constraints if columns_of(c.expr) <= set(numbers)]
@@ -23,8 +24,21 @@ def cases_of(chip: Chip) -> list[dict[str, int]]:
     for values in product((1, 0), repeat=len(numbers)):
         assignment = dict(zip(numbers, values, strict=True))
         if all(_evaluate(form, assignment) == 0 for form in own) and any(values):
-            result.append({numbers[n]: value for n, value in assignment.items()})
+            selected = {numbers[n]: value for n, value in assignment.items()}
+            result += [selected | codes for codes in _codes(chip)]
     return result
+
+
+def coded_columns(chip: Chip) -> list[str]:
+    """Columns that name the operation of a LOGIC lookup: the table has rows for its codes only."""
+    codes = (i.message[0] for i in chip.interactions if i.bus == LOGIC)
+    return sorted({chip.column_names[code.value] for code in codes if code.op == "column" and not chip.virtual})
+
+
+def _codes(chip: Chip) -> list[dict[str, int]]:
+    columns = coded_columns(chip)
+    values = TABLES[LOGIC.number].ranges[0].values()
+    return [dict(zip(columns, choice, strict=True)) for choice in product(values, repeat=len(columns))]
 
 
 def _evaluate(form: Mapping[tuple[int, ...], int], assignment: Mapping[int, int]) -> int:

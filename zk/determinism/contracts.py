@@ -10,20 +10,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from zk.air.chip import Bus
-from zk.chips.buses import ACC, AND, DELEG, GLOBAL, HALT, MEM, ORD, OUT, PATH, PROG, R16, SH, STATE, U8P
+from zk.chips.buses import ACC, DELEG, GLOBAL, HALT, LOGIC, MEM, ORD, OUT, PATH, PROG, R16, SH, STATE, U8P
 from zk.errors import DeterminismError, SetupError
 from zk.machine.boundary import SHARD_NUMBER_MAX
-from zk.vm.isa import ADDRESS_LIMIT, SINK, Instruction, OpCode, Rom
+from zk.vm.isa import ADDRESS_LIMIT, OFFSET_MAX, SHIFT_POWER_MAX, SINK, Instruction, OpCode
 from zk.vm.machine import CLK_END_MAX
+from zk.vm.rom import Rom
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Canonical values low, low + step, ... up to high."""
+    """Values low, low + step, ... up to high (mod p); with `powers` those among them that are powers of two."""
 
     low: int
     high: int
     step: int = 1
+    powers: bool = False
+
+    def values(self) -> list[int]:
+        """All of them."""
+        values = range(self.low, self.high + 1, self.step)
+        return [value for value in values if not self.powers or value.bit_count() == 1]
 
 
 BYTE, LIMB, BIT = Range(0, 255), Range(0, 65535), Range(0, 1)
@@ -54,14 +61,19 @@ CONTRACTS = {
     contract.bus.number: contract
     for contract in (
         Contract(STATE, received={1: CLK}),
-        Contract(MEM, (0,), {1: TIME, 2: LIMB, 3: LIMB}, {2: LIMB, 3: LIMB}, by_time=1),
+        Contract(MEM, (0,), {1: TIME, 2: LIMB, 3: LIMB}, {1: TIME, 2: LIMB, 3: LIMB}, by_time=1),
         Contract(GLOBAL, (0,), {1: LIMB, 2: LIMB, 3: SHARD}, {1: LIMB, 2: LIMB, 3: SHARD}, by_time=3),
         Contract(ORD, received={0: RAM}, sent={0: RAM}),
-        Contract(DELEG, (0,), {1: CLK, 2: ARGUMENT, 3: ARGUMENT, 4: ARGUMENT}, {2: ARGUMENT, 3: ARGUMENT, 4: ARGUMENT}),
+        Contract(
+            DELEG,
+            (0,),
+            {1: CLK, 2: ARGUMENT, 3: ARGUMENT, 4: ARGUMENT},
+            {1: CLK, 2: ARGUMENT, 3: ARGUMENT, 4: ARGUMENT},
+        ),
         Contract(HALT),
         Contract(OUT),
-        Contract(PATH),
-        Contract(ACC),
+        Contract(PATH, received={0: CLK}, sent={0: CLK}),
+        Contract(ACC, received={0: CLK}, sent={0: CLK}),
     )
 }
 
@@ -86,9 +98,10 @@ def _shift_row(leading: tuple[int, ...]) -> tuple[int, ...] | None:
     return 1 << amount % 16, 1 << (16 - amount % 16), amount >> 4
 
 
-def _and_row(leading: tuple[int, ...]) -> tuple[int, ...] | None:
-    x, y = leading
-    return (x & y,) if 0 <= x < 256 and 0 <= y < 256 else None
+def _logic_row(leading: tuple[int, ...]) -> tuple[int, ...] | None:
+    code, x, y = leading
+    results = {OpCode.AND: x & y, OpCode.OR: x | y, OpCode.XOR: x ^ y}
+    return (results[OpCode(code)],) if code in set(results) and max(x, y) < 256 else None
 
 
 TABLES = {
@@ -96,7 +109,7 @@ TABLES = {
     for table in (
         Table(R16, (LIMB,)),
         Table(U8P, (BYTE, BYTE)),
-        Table(AND, (BYTE, BYTE, BYTE), 2, _and_row),
+        Table(LOGIC, (Range(OpCode.AND, OpCode.XOR), BYTE, BYTE, BYTE), 3, _logic_row),
         Table(SH, (Range(0, 31), Range(1, 1 << 15), Range(2, 1 << 16), BIT), 1, _shift_row),
     )
 }
@@ -144,14 +157,22 @@ _REGISTER, _TARGET_REGISTER = Range(0, 31), Range(1, SINK)
 _TARGET = Range(0, ADDRESS_LIMIT - 4, 4)
 
 
+_OFFSET = Range(-OFFSET_MAX, OFFSET_MAX - 1)
+_POWER = Range(1, 1 << SHIFT_POWER_MAX, powers=True)
 _RULES = {
     "ADD SUB AND OR XOR SLT SLTU SLL SRL SRA MUL MULH MULHSU MULHU DIV DIVU REM REMU SLLI SRLI SRAI": RomRule(
-        _TARGET_REGISTER, _REGISTER, Range(0, 31), _NONE
+        _TARGET_REGISTER, _REGISTER, _REGISTER, _NONE
     ),
-    "ADDI ANDI ORI XORI SLTI SLTIU LB LBU LH LHU LW": RomRule(_TARGET_REGISTER, _REGISTER, LIMB, LIMB),
-    "SB SH SW": RomRule(_REGISTER, _REGISTER, LIMB, LIMB),
+    "ADD_RW AND_RW OR_RW XOR_RW SLTU_RW": RomRule(_TARGET_REGISTER, _REGISTER, _REGISTER, _NONE),
+    "SLLI_LO SLLI_HI SRLI_LO SRLI_HI": RomRule(_TARGET_REGISTER, _REGISTER, _POWER, _NONE),
+    "SLLI_LO_RW SLLI_HI_RW SRLI_LO_RW SRLI_HI_RW": RomRule(_TARGET_REGISTER, _REGISTER, _POWER, _NONE),
+    "ADDI ADDI_RW ANDI ORI XORI SLTI SLTIU": RomRule(_TARGET_REGISTER, _REGISTER, LIMB, LIMB),
+    "MV": RomRule(_TARGET_REGISTER, _REGISTER, _NONE, _NONE),
+    "SET": RomRule(_TARGET_REGISTER, _TARGET, LIMB, LIMB),
+    "LB LBU LH LHU LW": RomRule(_TARGET_REGISTER, _REGISTER, _OFFSET, _NONE),
+    "SB SH SW": RomRule(_REGISTER, _REGISTER, _OFFSET, _NONE),
     "BEQ BNE BLT BGE BLTU BGEU": RomRule(_REGISTER, _REGISTER, _TARGET, _NONE),
-    "JAL": RomRule(_TARGET_REGISTER, _NONE, _TARGET, LIMB, links=True),
+    "BEQZ BNEZ": RomRule(_NONE, _REGISTER, _TARGET, _NONE),
     "JALR": RomRule(_TARGET_REGISTER, _REGISTER, Range(0, 32767), LIMB, links=True),
     "JALRN": RomRule(_TARGET_REGISTER, _REGISTER, Range(32768, 65535), LIMB, links=True),
     "ECALL": RomRule(_NONE, _NONE, _NONE, _NONE),

@@ -15,6 +15,7 @@ from zk.determinism.semantics import Effects, Inputs, effects
 from zk.vm.isa import IMMEDIATE_FORM, OpCode
 
 LIMIT = 500_000
+_WITH_CONSTANT = ("ADDI_RW", "SLLI", "SRLI", "BEQZ", "BNEZ")
 RS1, RS2, MEMORY, RD = range(4)  # slots of the accesses of an instruction
 
 
@@ -50,8 +51,8 @@ def _bytes(limbs: list[Integer]) -> list[Integer]:
 class Correctness:
     """The claims that a row's outputs are the effects of its instruction."""
 
-    def __init__(self, row: Row, shift: int = 0) -> None:
-        self.row, self.shift = row, shift
+    def __init__(self, row: Row) -> None:
+        self.row = row
         self.fetched = next(message for message in row.looked_up if message.bus == PROG)
         self.op = OpCode(constant_value(self.fetched.entries[1]) or 0)
         self.accesses = accesses_of(row)
@@ -90,26 +91,43 @@ class Correctness:
         return question.check()
 
     def _expected(self, question: Question) -> tuple[Inputs, Effects | None]:
-        pc, _, _, _, x, y = (self._value(question, entry) for entry in self.fetched.entries)
+        pc, _, _, target, _, y = (self._value(question, entry) for entry in self.fetched.entries)
+        x = self._integer(question, self.fetched.entries[4])
         limbs = {slot: [self._value(question, limb) for limb in access.old] for slot, access in self.accesses.items()}
         reads = {slot: low + high * 65536 for slot, (low, high) in limbs.items()}
         immediate = x + y * 65536
-        second = immediate if self._is_immediate() else reads.get(RS2)
-        second_limbs = [x, y] if self._is_immediate() else limbs.get(RS2, [])
-        pairs = zip(_bytes(limbs.get(RS1, [])), _bytes(second_limbs), strict=False)
-        inputs = Inputs(pc, x, immediate, reads.get(RS1), second, reads.get(MEMORY), tuple(pairs), self.shift)
+        first, second = self._operand_slots()
+        second_limbs = limbs.get(second, []) if second is not None else [x, y]
+        pairs = tuple(zip(_bytes(limbs.get(first, [])), _bytes(second_limbs), strict=False))
+        c = reads.get(second) if second is not None else immediate
+        inputs = Inputs(pc, x, target, immediate, reads.get(first), c, reads.get(MEMORY), pairs, self._shift())
         return inputs, effects(self.op, inputs)
 
-    def _is_immediate(self) -> bool:
-        return IMMEDIATE_FORM < self.op < 2 * IMMEDIATE_FORM
+    def _operand_slots(self) -> tuple[int, int | None]:
+        """Accesses that read b and c; None where c is the constant of the instruction."""
+        name = self.op.name
+        if name == "SLTU_RW":
+            return RS1, RD
+        first = RD if name.endswith("_RW") else RS1
+        has_constant = IMMEDIATE_FORM < self.op < 2 * IMMEDIATE_FORM or name.startswith(_WITH_CONSTANT)
+        return first, None if has_constant else RS2
+
+    def _shift(self) -> int:
+        """The amount that the case fixes."""
+        if self.row.chip.name == "SHIFT":
+            return self.row.column("sh").get((), 0)
+        if self.row.chip.name.startswith("SHIFTI"):
+            power = self.row.column("power").get((), 1)
+            return power.bit_length() - 1 + (16 if "_HI" in self.op.name else 0)
+        return 0
 
     def _goals(self, question: Question) -> Iterator[tuple[str, Formula]]:
         inputs, expected = self._expected(question)
         assert expected is not None
         yield "next pc", self._value(question, self._next_pc()).equals(expected.next_pc)
-        if self.row.chip.name.startswith("SHIFT"):
+        if self.row.chip.name == "SHIFT":
             assert inputs.c is not None
-            yield "amount", (inputs.c % 32).equals(self.shift)
+            yield "amount", (inputs.c % 32).equals(inputs.shift)
         if expected.allowed is not None:
             yield "alignment", expected.allowed
         _, _, r, rs1, x, _ = self.fetched.entries
@@ -152,6 +170,12 @@ class Correctness:
             if len(numbers) == 1 and form == variable(min(numbers)) and self.row.ranges[min(numbers)][0] >= 0:
                 return Integer(question, question.monomial(copy, (min(numbers),)))
         return Integer(question, question.canonical(copy, polynomial))
+
+    def _integer(self, question: Question, polynomial: Polynomial) -> Integer:
+        """The representative of a field, which may be negative."""
+        if constant_value(polynomial) is not None:
+            return self._value(question, polynomial)
+        return Integer(question, question.integer_form(Copy(self.row, 0), polynomial))
 
     def _word(self, question: Question, limbs: tuple[Polynomial, Polynomial]) -> Integer:
         return self._value(question, limbs[0]) + self._value(question, limbs[1]) * 65536

@@ -58,11 +58,11 @@ class Pair:
         """Whether the form is known to have the same value in both rows."""
         return variables_of(form) <= self.shared or form in self.equal_forms
 
-    def settle(self) -> list[tuple[str, Polynomial]]:
-        """Proves what it can; returns the outputs that stay open."""
+    def settle(self, limits: Sequence[int] = LIMITS) -> list[tuple[str, Polynomial]]:
+        """Proves what it can, with ever larger limits of the solver; returns the outputs that stay open."""
         self.propagate()
         refuted: set[int] = set()  # variables that can differ as far as the solver knows; new knowledge clears it
-        for limit in LIMITS:
+        for limit in limits:
             progress = True
             while self.open_outputs() and progress:
                 progress = self._ask_product(limit) or self._ask_variables(limit, refuted) or self._ask_outputs(limit)

@@ -12,10 +12,10 @@ from zk.air.chip import Chip, Machine
 from zk.air.expression import P, column
 from zk.chips.buses import DELEG, PROG
 from zk.chips.frame import Columns
-from zk.determinism.cases import case_name, cases_of, op_of
+from zk.determinism.cases import case_name, cases_of, coded_columns, op_of
 from zk.determinism.contracts import CONTRACTS, TABLES, Range
 from zk.determinism.correctness import Correctness
-from zk.determinism.pair import Pair
+from zk.determinism.pair import LIMITS, Pair
 from zk.determinism.polynomial import (
     Polynomial,
     combine,
@@ -94,7 +94,7 @@ class ChipProof:
 
     def _outputs(self, row: Row) -> tuple[str, str]:
         pair = self.pair(row)
-        still_open = pair.settle()
+        still_open = pair.settle(LIMITS[:2] if self.statement.splits else LIMITS)
         if still_open and self.statement.splits:
             return self._split(row, pair)
         method = f"smt ({pair.asked})" if pair.asked else "structure"
@@ -113,7 +113,7 @@ class ChipProof:
         """The split columns agree, so each of their values is a case of its own."""
         names = self.chip.column_names
         numbers = [names.index(name) for name in self.statement.splits]
-        asked, still_open = pair.asked, [names[n] for n in numbers if n not in pair.shared]
+        asked, still_open = pair.asked, [names[n] for n in numbers if n not in pair.shared | set(row.fixed)]
         for values in self.split_values(row):
             part = self.row({**self._named_case(row), **dict(zip(self.statement.splits, values, strict=True))})
             if part.feasible and not still_open:
@@ -125,12 +125,12 @@ class ChipProof:
     def split_values(self, row: Row) -> list[tuple[int, ...]]:
         """All values of the split columns; one empty tuple without a split."""
         names = self.chip.column_names
-        ranges = [row.ranges[names.index(name)] for name in self.statement.splits]
-        return list(product(*(range(low, high + 1) for low, high in ranges)))
+        numbers = [names.index(name) for name in self.statement.splits]
+        return list(product(*(_values(row, number) for number in numbers)))
 
     def _named_case(self, row: Row) -> dict[str, int]:
         names = self.chip.column_names
-        return {name: row.fixed[names.index(name)] for name in self.chip.selectors}
+        return {name: row.fixed[names.index(name)] for name in (*self.chip.selectors, *coded_columns(self.chip))}
 
     # Instructions do what the ISA says
 
@@ -142,8 +142,7 @@ class ChipProof:
     def _effects(self, row: Row) -> tuple[str, str]:
         asked, still_open = 0, []
         for part in self._parts(row):
-            shift = part.column("sh").get((), 0) if self.statement.splits == ("sh",) else 0
-            correctness = Correctness(part, shift)
+            correctness = Correctness(part)
             still_open += correctness.open_claims()
             asked += correctness.asked
         return f"smt ({asked})", "; ".join(still_open)
@@ -222,6 +221,14 @@ class ChipProof:
                 if at not in keys:
                     question.add(question.any_of([*differ, formula]))
         return question.check()
+
+
+def _values(row: Row, number: int) -> list[int]:
+    """All values that a column can have."""
+    if number in row.fixed:
+        return [row.fixed[number]]
+    low, high = row.ranges[number]
+    return row.domains.get(number) or list(range(low, high + 1))
 
 
 def key_count(message: Message) -> tuple[int, ...]:

@@ -16,16 +16,18 @@ import cvc5
 from cvc5 import Kind
 
 from zk.air.expression import P
-from zk.chips.buses import AND
+from zk.chips.buses import LOGIC
 from zk.determinism.polynomial import (
     Interval,
     Monomial,
     Polynomial,
     balanced,
+    constant_value,
     monomial_interval,
     sum_interval,
 )
 from zk.determinism.row import Clause, Literal, Row
+from zk.vm.isa import OpCode
 
 Answer = Choice["unsat", "sat", "unknown"]
 _SHARED_TERMS = 6  # longer sums of shared terms become one residue
@@ -240,13 +242,24 @@ class Question:
         self.add(self.any_of([self._literal(copy, literal) for literal in clause.literals]))
 
     def add_row(self, copy: Copy, clauses: Iterable[Clause] | None = None) -> None:
-        """Asserts all clauses of a row, or the given ones, and what AND lookups say."""
+        """Asserts all clauses of a row, or the given ones, and what LOGIC lookups say."""
         for clause in copy.row.clauses if clauses is None else clauses:
             self.add_clause(copy, clause)
         for message in copy.row.looked_up:
-            if message.bus == AND:
-                x, y, result = (self.canonical(copy, entry) for entry in message.entries)
-                self.add(self.equal(self.bitwise_and(x, y), result))
+            if message.bus == LOGIC:
+                code, x, y, result = message.entries
+                self._add_logic(constant_value(code), *(self.canonical(copy, entry) for entry in (x, y, result)))
+
+    def _add_logic(self, code: int | None, x: Term, y: Term, result: Term) -> None:
+        """A row of the table LOGIC by its AND."""
+        both = self.bitwise_and(x, y)
+        results = {
+            int(OpCode.AND): both,
+            int(OpCode.OR): self.sum_of([(1, x), (1, y), (-1, both)]),
+            int(OpCode.XOR): self.sum_of([(1, x), (1, y), (-2, both)]),
+        }
+        if code is not None:
+            self.add(self.equal(results[code], result))
 
     def _literal(self, copy: Copy, literal: Literal) -> Term:
         part = (1, literal.polynomial, copy)

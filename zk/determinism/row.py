@@ -57,7 +57,8 @@ class Row:
     """A row of a chip with some columns fixed.
 
     Variables are numbered: columns, then nodes of the chip's program that are looked up or multiplied, then auxiliary ones.
-    `ranges` bound an integer representative of each variable; the width is below p, so it is unique. `fixed` columns do not
+    `ranges` bound an integer representative of each variable; the width is below p, so it is unique; `domains` list the
+    values of some. `fixed` columns do not
     occur any more. `feasible` is false where the case contradicts a constraint already. `witnesses` are columns that can be
     chosen freely to satisfy the one constraint in which they occur; that constraint, kept in `witness_equations`, is
     replaced by what it implies.
@@ -66,6 +67,7 @@ class Row:
     chip: Chip
     fixed: dict[int, int]
     ranges: dict[int, Interval] = field(default_factory=dict)
+    domains: dict[int, list[int]] = field(default_factory=dict)
     clauses: list[Clause] = field(default_factory=list)
     sent: list[Message] = field(default_factory=list)
     received: list[Message] = field(default_factory=list)
@@ -113,6 +115,9 @@ class Row:
     def confine(self, rule: str, form: Polynomial, bounds: Range) -> None:
         """Adds that the canonical value of the form lies in the range."""
         self._confine_interval(rule, form, bounds.low, bounds.high)
+        single = shifted_variable(form)
+        if bounds.powers and single is not None and single[1:] == (1, 0):
+            self.domains[single[0]] = bounds.values()
         if bounds.step > 1:
             quotient = self.auxiliary(bounds.low // bounds.step, bounds.high // bounds.step)
             rest = combine(form, variable(quotient), -bounds.step)

@@ -19,12 +19,14 @@ SIGN = 1 << 31
 class Inputs:
     """Fields of the instruction, and the words it reads: rs1, rs2, the memory word.
 
-    `c` is the second operand: rs2, or the constant of an immediate form; `pairs` the bytes of b and c, lowest first. `shift` is
+    `x` is a field, signed where it is an offset; `b` and `c` are the operands: of the forms that read and write one register one of
+    them is the old value of rd, of an immediate form `c` is the constant (0 for the comparisons with x0); `pairs` the bytes of b and c, lowest first. `shift` is
     the amount mod 32 where a case fixes it.
     """
 
     pc: Integer
     x: Integer
+    target: Integer
     immediate: Integer
     b: Integer | None = None
     c: Integer | None = None
@@ -57,8 +59,10 @@ def effects(op: OpCode, i: Inputs) -> Effects | None:
     name = op.name
     if name in _BRANCHES and i.b is not None and i.c is not None:
         return Effects(_BRANCHES[name](i.b, i.c).choose(i.x, i.pc + 4))
-    if name == "JAL":
-        return Effects(i.x, i.pc + 4)
+    if name == "SET":
+        return Effects(i.target, i.immediate)
+    if name == "MV" and i.b is not None:
+        return Effects(i.pc + 4, i.b)
     if name in ("JALR", "JALRN") and i.b is not None:
         target = (i.b + i.x + (0xFFFF0000 if name == "JALRN" else 0)) % WORD
         return Effects(target - target % 2, i.pc + 4)
@@ -66,7 +70,7 @@ def effects(op: OpCode, i: Inputs) -> Effects | None:
         return _load(name, i, i.b, i.memory)
     if name in _STORES and i.b is not None and i.c is not None and i.memory is not None:
         return _store(_STORES[name], i, i.b, i.c, i.memory)
-    alu = name if name in _ALU else name.removesuffix("U").removesuffix("I") + ("U" if name.endswith("IU") else "")
+    alu = _ALU_NAMES.get(name, name)
     if alu in _ALU and i.b is not None and i.c is not None:
         return Effects(i.pc + 4, _ALU[alu](i, i.b, i.c))
     return None
@@ -96,6 +100,13 @@ _ALU: dict[str, Callable[[Inputs, Integer, Integer], Integer]] = {
     "SRL": lambda i, b, _: b // (1 << i.shift),
     "SRA": lambda i, b, _: signed(b) // (1 << i.shift) % WORD,
 }
+_ALU_NAMES = {
+    **{f"{name}I": name for name in ("ADD", "AND", "OR", "XOR", "SLT", "SLL", "SRL", "SRA")},
+    **{f"{name}_RW": name for name in ("ADD", "AND", "OR", "XOR", "SLTU")},
+    **{f"{name}I_{part}": name for name in ("SLL", "SRL") for part in ("LO", "HI", "LO_RW", "HI_RW")},
+    "SLTIU": "SLTU",
+    "ADDI_RW": "ADD",
+}
 _BRANCHES: dict[str, Callable[[Integer, Integer], Formula]] = {
     "BEQ": lambda b, c: b.equals(c),
     "BNE": lambda b, c: ~b.equals(c),
@@ -103,6 +114,8 @@ _BRANCHES: dict[str, Callable[[Integer, Integer], Formula]] = {
     "BGE": lambda b, c: ~signed(b).is_below(signed(c)),
     "BLTU": lambda b, c: b.is_below(c),
     "BGEU": lambda b, c: ~b.is_below(c),
+    "BEQZ": lambda b, _: b.equals(0),
+    "BNEZ": lambda b, _: ~b.equals(0),
 }
 _LOADS = {"LB": 1, "LBU": 1, "LH": 2, "LHU": 2, "LW": 4}
 _STORES = {"SB": 1, "SH": 2, "SW": 4}
@@ -110,7 +123,7 @@ _STORES = {"SB": 1, "SH": 2, "SW": 4}
 
 def _load(name: str, i: Inputs, b: Integer, memory: Integer) -> Effects:
     size = _LOADS[name]
-    address = (b + i.immediate) % WORD
+    address = (b + i.x) % WORD
     limit = 1 << 8 * size
     value = memory.constant(0)
     for offset in range(0, 4, size):
@@ -121,7 +134,7 @@ def _load(name: str, i: Inputs, b: Integer, memory: Integer) -> Effects:
 
 
 def _store(size: int, i: Inputs, b: Integer, c: Integer, memory: Integer) -> Effects:
-    address = (b + i.immediate) % WORD
+    address = (b + i.x) % WORD
     limit = 1 << 8 * size
     new = memory
     for offset in range(0, 4, size):

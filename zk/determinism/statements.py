@@ -69,14 +69,19 @@ _FACTORS = {"b0": 0x0507, "bl0": 0x07, "b1": 0x0603, "bl1": 0x03} | _FACTOR
 _FUNCTION = Statement()
 _HINT = Choice("HINT_WORD takes the next private word", "hint")
 _ADDRESS = Choice("which words of memory are used is the run's affair", "sel")
+_TIME = Choice("a word may be refreshed at any time", "sel")
 _SIBLING = Choice(
     "of the two children only the one that continues the path is constrained, the sibling is private advice", "sel"
 )
 _INDEX_BIT = Choice("the bits of the index are fixed by the chain: it ends with index 0 after at most 30 rows", "sel")
 STATEMENTS: dict[str, Statement] = {
-    **dict.fromkeys(("ADDI", "ADD", "LOGIC", "CMP", "BEQ", "BLT", "JAL", "JALR", "LW", "SW"), _FUNCTION),
-    **dict.fromkeys(("LOADSUB", "STORESUB"), _FUNCTION),
+    **dict.fromkeys(
+        ("ADDI", "ADDI_RW", "MV", "SET", "ADD", "ADD_RW", "LOGIC", "LOGIC_RW", "CMP", "SLTU_RW"), _FUNCTION
+    ),
+    **dict.fromkeys(("BEQ", "BEQZ", "BLT", "BLTU", "JALR", "LW", "SW", "STORESUB"), _FUNCTION),
+    "LOADSUB": Statement(splits=("p0", "p1")),
     "SHIFT": Statement(splits=("sh",)),
+    **dict.fromkeys(("SHIFTI", "SHIFTI_RW"), Statement(splits=("power",))),
     "MUL": Statement(product=_mul_product, example=_FACTORS),
     "DIV": Statement(product=_div_product, example=_FACTOR),
     "ECALL": Statement(choices=dict.fromkeys(("n00", "n01"), _HINT)),
@@ -84,6 +89,7 @@ STATEMENTS: dict[str, Statement] = {
     "IMG": Statement(setup={"lo": LIMB, "hi": LIMB}),
     "T16": _FUNCTION,
     "T5": _FUNCTION,
+    "REFRESH": Statement(choices={"address": _ADDRESS, "time": _TIME}),
     "ZERO": Statement(choices=dict.fromkeys(("w", "x"), _ADDRESS)),
     "BOUNDARY": Statement(choices={"addr": _ADDRESS}, setup={"SHARD": SHARD}),
     "GIMG": Statement(setup={"lo": LIMB, "hi": LIMB}),
