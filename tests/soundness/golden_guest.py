@@ -20,7 +20,7 @@ from zk.vm.elf import GuestProgram
 from zk.vm.keys import GuestKeys, guest_keys
 from zk.vm.proving import prove_guest
 
-LOG_ROWS_MAX = 13
+LOG_ROWS_MAX = 14
 HINTS = (3, 7)
 
 

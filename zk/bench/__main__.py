@@ -16,7 +16,7 @@ from rich.console import Console
 
 from zk.bench.mixes import MIXES, largest_size
 from zk.bench.rates import measure_rates
-from zk.bench.report import describe_machine, describe_rates, peak_bytes, print_run, to_json, write_flame
+from zk.bench.report import describe_machine, describe_rates, peak_bytes, print_means, print_run, to_json, write_flame
 from zk.bench.runs import Run, measure
 from zk.configuration import ConfigName
 from zk.shards.plan import SHARD_CYCLES
@@ -53,6 +53,7 @@ def main() -> None:
             for config in arguments.config or CONFIGS:
                 runs.append(measure(mix, program, size, config, arguments.shard_cycles, rates))
                 print_run(console, runs[-1])
+    print_means(console, runs)
     write_flame(arguments.flame, runs)
     if arguments.json:
         print(json.dumps(to_json(runs, rates)))

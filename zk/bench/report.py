@@ -51,6 +51,18 @@ def print_run(console: Console, run: Run) -> None:
     )
 
 
+def print_means(console: Console, runs: Sequence[Run]) -> None:
+    """One line for each configuration: cells of a cycle, each mix counting the same."""
+    for config in dict.fromkeys(run.config for run in runs):
+        own = [run for run in runs if run.config == config]
+        used = sum(run.used_cells / run.cycles for run in own) / len(own)
+        committed = sum(run.committed_cells / run.cycles for run in own) / len(own)
+        names = ", ".join(run.mix for run in own)
+        console.print(
+            f"{config}: mean of {names}: cells a cycle {used:.1f} used, {committed:.1f} committed", highlight=False
+        )
+
+
 def describe_rates(rates: Rates) -> str:
     """The measured bounds in one line."""
     return (
