@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import TracebackType
 from typing import Any
 
@@ -10,6 +11,8 @@ from web3.exceptions import Web3Exception
 
 from clients.python.errors import ClientError
 from clients.python.signing import Key
+
+sys.setrecursionlimit(min(sys.getrecursionlimit(), 10_000))  # web3 raises it to where nested JSON overflows the stack
 
 
 def _function(name: str, inputs: list[Any], outputs: list[str], view: bool = False) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -25,6 +26,8 @@ from web3.types import TxParams
 
 from exchange.errors import SettlementFault
 from exchange.settlement.refusals import decode_refusal
+
+sys.setrecursionlimit(min(sys.getrecursionlimit(), 10_000))  # web3 raises it to where nested JSON overflows the stack
 
 GAS_MAX = 16_777_216  # EIP-7825: cap of one transaction
 GAS_MARGIN_PERCENT = 125  # of the estimate: the state may change before the transaction is mined

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -293,3 +295,22 @@ def test_bye_closes_and_nothing_follows() -> None:
     assert say(connection, t="bye") == [Send({"t": "bye"}), Close(CloseCode.BYE, "bye")]
     assert say(connection, t="ping") == []
     assert connection.close(CloseCode.SHUTDOWN, "shutdown") == []
+
+
+@pytest.mark.parametrize(
+    "module", ["exchange.settlement.chain", "exchange.settlement.transactions", "clients.python.chain"]
+)
+def test_deeply_nested_frame_is_refused_beside_the_chain_library(module: str) -> None:
+    """web3 raises the recursion limit; a frame of 32,000 brackets then overflowed the stack and ended the process."""
+    source = (
+        f"import {module}\n"
+        "from exchange.errors import Refusal\n"
+        "from exchange.ws.frames import FRAME_BYTES_MAX, decode_frame\n"
+        "depth = FRAME_BYTES_MAX // 2 - 10\n"
+        "try:\n"
+        "    decode_frame('{\"t\":' + '[' * depth + ']' * depth + '}')\n"
+        "except Refusal as refusal:\n"
+        "    print(refusal)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=False)
+    assert (done.returncode, "nested too deeply" in done.stdout) == (0, True), done.stderr
