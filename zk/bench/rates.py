@@ -15,6 +15,7 @@ from zk.bench.work import Work
 
 U32 = NDArray[np.uint32]
 _COUNT, _ROUNDS, _COPY_WORDS = 1 << 12, 100, 1 << 24
+_PRODUCTS = 1 << 15  # in one call: long beside the call itself, short enough for the second cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def measure_rates() -> Rates:
     def draw(*shape: int) -> list[U32]:
         return [randomness.integers(0, 2**30, size=shape, dtype=np.uint32) for _ in range(threads)]
 
-    base, blocks, states = draw(_COUNT), draw(_COUNT // 16, 5, 16), draw(16, _COUNT)
+    base, blocks, states = draw(_PRODUCTS), draw(_PRODUCTS // 64, 5, 16), draw(16, _COUNT)
     words = [state.astype(np.uint64) for state in draw(25, _COUNT)]
     products, ext_products = [np.empty_like(a) for a in base], [np.empty_like(a) for a in blocks]
     sources = draw(_COPY_WORDS)
@@ -61,8 +62,8 @@ def measure_rates() -> Rates:
             return threads * rounds * units / _best_seconds(lambda: list(pool.map(repeat, range(threads))))
 
         return Rates(
-            rate(_COUNT, 10 * _ROUNDS, lambda t: kernels.multiply_base(base[t], base[t], products[t])),
-            rate(_COUNT, _ROUNDS, lambda t: kernels.multiply_extension(blocks[t], blocks[t], ext_products[t])),
+            rate(_PRODUCTS, 10 * _ROUNDS, lambda t: kernels.multiply_base(base[t], base[t], products[t])),
+            rate(_PRODUCTS // 4, _ROUNDS, lambda t: kernels.multiply_extension(blocks[t], blocks[t], ext_products[t])),
             rate(_COUNT, _ROUNDS, lambda t: kernels.poseidon2_permute(states[t])),
             rate(_COUNT, _ROUNDS, lambda t: kernels.keccak_permute(words[t])),
             rate(8 * _COPY_WORDS, 1, lambda t: np.copyto(targets[t], sources[t])),
