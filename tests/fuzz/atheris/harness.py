@@ -7,6 +7,8 @@ from random import Random
 
 import atheris
 
+# The finder of an editable install hides the modules from the instrumentation; from the root of the project all are found by path.
+sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in type(finder).__module__]
 # instrumented are the decoders, not the libraries below them nor the test tools above
 with atheris.instrument_imports(include=["zk", "exchange", "matching.codec", "clients.python"]):
     from tests.fuzz.targets import targets
