@@ -25,7 +25,8 @@ from tests.soundness.mutation.outcome import Mutant
 ROOT = Path(__file__).resolve().parents[3]
 SOURCES = (
     "zk/channel.py", "zk/configuration.py", "zk/hashing.py", "zk/transcript.py", "zk/machine/*.py", "zk/multilinear/*.py",
-    "zk/pcs/*.py", "zk/air/rules.py", "zk/vm/machine.py",
+    "zk/pcs/*.py", "zk/air/rules.py", "zk/vm/machine.py", "zk/shards/bundle.py", "zk/shards/keys.py", "zk/shards/machine.py",
+    "zk/shards/verifier.py",
 )  # fmt: skip
 CALLS = re.compile(r"_?check_\w+|_demand")
 PROVER_SIDE = re.compile(r"(\w*Prover\w*|_?prove\w*|_?send\w*|stack_preprocessed|Recorder|_SetDeriver)(\..*)?")

@@ -13,6 +13,7 @@ from tests.soundness.mutation.cases import Case, Red, unit_cases
 from tests.soundness.mutation.outcome import Kill, Outcome
 from tests.soundness.mutation.parts import part_cases
 from tests.soundness.mutation.proofs import proof_cases
+from tests.soundness.mutation.runs import run_cases
 from tests.soundness.mutation.sites import Site, applied, verifier_sites
 
 SECONDS_MAX = 60
@@ -21,7 +22,7 @@ SECONDS_MAX = 60
 @cache
 def all_cases() -> dict[str, Case]:
     """Every case by name; a later one never replaces an earlier one."""
-    cases = [*proof_cases(), *part_cases(), *unit_cases()]
+    cases = [*proof_cases(), *part_cases(), *run_cases(), *unit_cases()]
     assert len({case.name for case in cases}) == len(cases)
     return {case.name: case for case in cases}
 

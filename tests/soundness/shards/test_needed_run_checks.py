@@ -118,7 +118,7 @@ def test_heights_of_the_record_are_needed(honest: World, monkeypatch: pytest.Mon
     _refused_only_by(honest, proof, BoundaryError, monkeypatch, verifier, "check_record_heights")
 
 
-def _skipping(honest: World) -> World:
+def skipping(honest: World) -> World:
     """Shard 1 stops one instruction early, shard 2 starts where it should."""
     first, *rest = honest.plan.shards
     shorter = changed_ends(first, cycles=first.ends.cycles - 1, pc_end=first.ends.pc_end - 4)
@@ -126,7 +126,7 @@ def _skipping(honest: World) -> World:
 
 
 def test_chain_check_is_needed(honest: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world = _skipping(honest)
+    world = skipping(honest)
     assert world.violations() == []
     _refused_only_by(world, world.prove(), ShardChainError, monkeypatch, run_verifier, "check_chain")
 
