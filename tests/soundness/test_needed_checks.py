@@ -31,6 +31,7 @@ from zk.machine.prover import Prover
 from zk.machine.shape import derive_shape
 from zk.machine.verifier import check_shape, verify
 from zk.pcs import merkle
+from zk.transcript import Poseidon2Challenger
 
 
 def _refused_only_by(
@@ -60,7 +61,12 @@ def test_end_check_is_needed(kit: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class _NonCanonicalProver(Prover):
-    """Sends c + p in place of c, and takes its challenges from that."""
+    """Sends c + p in place of c, and takes its challenges from that; native code would refuse to hash it."""
+
+    def __init__(self, *arguments: Any) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Poseidon2Challenger, "accelerate", lambda self: None)
+            super().__init__(*arguments)
 
     def out_of_domain(self, sample: Ext) -> Ext:
         honest = super().out_of_domain(sample)
