@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from xml.etree import ElementTree
 
 import pytest
 
@@ -14,7 +13,6 @@ from zk.machine.params import parameter_set
 pytest.importorskip("gpu.cpu", reason="the native module of gpu is not built")
 
 from zk.bench.device import MeasuredDevice
-from zk.bench.flame import WIDTH, flame_svg
 from zk.bench.rates import Rates
 from zk.bench.work import Work, commitment_work, layer_work
 
@@ -53,23 +51,3 @@ def test_unused_leaves_are_cheaper_than_used_ones() -> None:
 def test_bound_is_the_longer_of_arithmetic_and_bytes() -> None:
     assert RATES.bound_seconds(Work(100, 10, 5, 2, 0)) == pytest.approx(4.0)
     assert RATES.bound_seconds(Work(100, 10, 5, 2, 9000)) == pytest.approx(9.0)
-
-
-def test_flame_nests_calls_in_their_stages_by_width() -> None:
-    text = flame_svg({("a", "x"): 1.0, ("a", "y & z"): 2.0, ("b",): 1.0}, "three < four")
-    root = ElementTree.fromstring(text)
-    space = "{http://www.w3.org/2000/svg}"
-    frames = {}
-    for group in root.iter(f"{space}g"):
-        title, box = group.find(f"{space}title"), group.find(f"{space}rect")
-        assert title is not None and title.text is not None and box is not None
-        frames[title.text.split(":")[0]] = tuple(float(box.attrib[name]) for name in ("x", "width", "y"))
-    assert set(frames) == {"a", "a / x", "a / y & z", "b"}
-    assert frames["a"][:2] == (0.0, WIDTH * 0.75 - 1)
-    assert frames["a / y & z"][:2] == (WIDTH * 0.25, WIDTH * 0.5 - 1)
-    assert frames["b"][0] == WIDTH * 0.75
-    assert frames["a / x"][2] > frames["a"][2] == frames["b"][2]
-
-
-def test_flame_of_nothing_is_still_a_picture() -> None:
-    assert ElementTree.fromstring(flame_svg({}, "empty")).tag.endswith("svg")

@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.table import Table
 
 from gpu import _native
-from zk.bench.flame import flame_svg
 from zk.bench.rates import Rates
 from zk.bench.runs import Run, Stage
 from zk.bench.work import Work
+from zk.flame_graph import flame_graph
 
 
 def describe_machine() -> str:
@@ -87,9 +87,9 @@ def to_json(runs: Sequence[Run], rates: Rates) -> dict[str, Any]:
 
 def write_flame(path: Path, runs: Sequence[Run]) -> None:
     """Where the time of all runs went: mix and configuration, stage, call."""
-    seconds = {(f"{run.mix} {run.config}", *call): taken for run in runs for call, taken in run.calls.items()}
+    weights = {(f"{run.mix} {run.config}", *call): round(1e6 * s) for run in runs for call, s in run.calls.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(flame_svg(seconds, f"prover, {describe_machine()}"))
+    path.write_text(flame_graph(weights, f"prover, {describe_machine()}", "µs"))
 
 
 def _counted(stage: Stage) -> tuple[str, str, str, str]:
