@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from tests.soundness.mutation.outcome import Kill
-from tests.soundness.shards import test_needed_run_checks, test_shard_public_values
+from tests.soundness.shards import test_needed_run_checks, test_shard_public_values, test_shard_setup
 from tests.unit.vm import test_rules
 from tests.unit.zk import test_keys, test_multilinear, test_shape, test_soundness, test_transcript
 
 UNIT_TESTS = (
     test_rules, test_keys, test_shape, test_soundness, test_multilinear, test_transcript, test_needed_run_checks,
-    test_shard_public_values,
+    test_shard_public_values, test_shard_setup,
 )  # fmt: skip
 Run = Callable[[], object]
 Red = tuple[Kill, str]  # how a case turned red, and details

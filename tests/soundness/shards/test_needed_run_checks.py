@@ -214,10 +214,18 @@ def test_output_words_come_from_all_shards() -> None:
 
 def test_global_leaves_are_bounded(honest: World, monkeypatch: pytest.MonkeyPatch) -> None:
     records = honest.records()
+    leaves = 2 * sum(1 << record.heights[number] for record in records for number in _boundary(honest, record))  # type: ignore[operator]
+    monkeypatch.setattr(run_verifier, "GLOBAL_LEAVES_MAX", leaves)
     check_global_leaves(honest.keys.verifying, records)
-    monkeypatch.setattr(run_verifier, "GLOBAL_LEAVES_MAX", 200)
-    with pytest.raises(ShapeError, match="global leaves: expected at most 200"):
+    monkeypatch.setattr(run_verifier, "GLOBAL_LEAVES_MAX", leaves - 1)
+    with pytest.raises(ShapeError, match=f"global leaves: expected at most {leaves - 1}, found {leaves}"):
         check_global_leaves(honest.keys.verifying, records)
+
+
+def _boundary(world: World, record: BoundaryRecord) -> list[int]:
+    """Numbers of the boundary chips of a proof; each has two global interactions."""
+    chips = world.machine_keys(record.shard).verifying.chips
+    return [number for number, chip in enumerate(chips) if chip.boundary]
 
 
 def test_shapes_of_records_are_checked_first(honest: World) -> None:
