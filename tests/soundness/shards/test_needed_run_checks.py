@@ -13,6 +13,7 @@ from tests.soundness.forgers import ForgedTree
 from tests.soundness.shards.test_cross_shard_lies import stale_value
 from tests.soundness.shards.world import BLOCK, World, changed_ends, keys_of, propagated, sample_keys
 from tests.unit.vm.assembler import finish, immediate_form, jal, program
+from zk.chips.buses import GLOBAL
 from zk.errors import (
     BoundaryError,
     GlobalSumError,
@@ -176,9 +177,16 @@ def _endless_plan(keys: Any, cycles: int, shards: int, patch: pytest.MonkeyPatch
     return Plan(made, planning.FinalMemory(left.addresses, left.values, left.shards))
 
 
-def test_zero_denominators_are_refused() -> None:
+def test_zero_denominator_of_the_global_tree_is_refused(honest: World) -> None:
+    """Challenges under which the fingerprint of one tuple is 0: its fraction, and with it every sum, could be anything."""
+    row = [int(honest.column(1, "BOUNDARY", name)[0]) for name in ("addr", "i0", "i1", "s_prev")]
+    beta = Ext((5, 1, 2, 3, 4))
+    fingerprint = BusChallenges(zero(), beta).fingerprint(GLOBAL.number, row)
+    context = boundary.BoundaryContext(honest.records()[1], BusChallenges(-fingerprint, beta))
+    mine = honest.keys.shard
+    proof = Prover(mine.proving, honest.traces[1], honest.values[1], _device(), boundary=context).run()
     with pytest.raises(ZeroDenominatorError):
-        verifier.check_root_denominator(zero())
+        verify_shard(mine.verifying, proof, context)
 
 
 def _ends(**changes: Any) -> ShardEnds:
@@ -253,16 +261,17 @@ def test_sum_of_no_shard_is_zero() -> None:
 def test_keys_of_shards_and_of_runs_are_not_confused(honest: World) -> None:
     with pytest.raises(VerifyingKeyMismatchError):
         verify(honest.keys.shard.verifying, b"")
+    plain = replace(honest.keys.shard.verifying, chips=())
+    with pytest.raises(VerifyingKeyMismatchError, match="that of a whole run"):
+        verify_shard(plain, b"", _context(honest, 1))
     with pytest.raises(TraceError, match="record"):
         Prover(honest.keys.shard.proving, honest.traces[1], honest.values[1], None)  # type: ignore[arg-type]
 
 
 def test_proof_of_one_shard_is_bound_to_its_challenges(honest: World) -> None:
     """A proof under other global challenges is none."""
-    records = honest.records()
-    buses = boundary.global_challenges((honest.keys.memory.verifying, honest.keys.shard.verifying), records)
-    context = boundary.BoundaryContext(records[1], buses)
-    mine = honest.keys.shard
+    context, records = _context(honest, 1), honest.records()
+    buses, mine = context.buses, honest.keys.shard
     proof = Prover(mine.proving, honest.traces[1], honest.values[1], _device(), boundary=context).run()
     verify_shard(mine.verifying, proof, context)
     for other in (
@@ -273,6 +282,12 @@ def test_proof_of_one_shard_is_bound_to_its_challenges(honest: World) -> None:
     ):
         with pytest.raises(VerificationError):
             verify_shard(mine.verifying, proof, other)
+
+
+def _context(world: World, number: int) -> boundary.BoundaryContext:
+    records = world.records()
+    buses = boundary.global_challenges((world.keys.memory.verifying, world.keys.shard.verifying), records)
+    return boundary.BoundaryContext(records[number], buses)
 
 
 def _device() -> Any:
