@@ -61,8 +61,8 @@ def _with(position: int, value: int) -> Callable[[World], bytes]:
 
 
 def _with_last_height(world: World) -> bytes:
-    """The record of the memory says another height of its last chip."""
-    return _with(_RECORDS + len(world.keys.memory.verifying.chips) - 1, 23)(world)
+    """The record of the memory says a height of its last chip that is below the bounds of the key, in a shape that the key admits."""
+    return _with(_RECORDS + len(world.keys.memory.verifying.chips) - 1, 2)(world)
 
 
 def run_cases() -> list[Case]:
@@ -91,6 +91,7 @@ def run_cases() -> list[Case]:
         Case("run: zk", HeaderError, _verifying(plain, _with(7, 1))),
         Case("run: memory key", VerifyingKeyMismatchError, _verifying(plain, _with(8, 0))),
         Case("run: shard key", VerifyingKeyMismatchError, _verifying(plain, _with(40, 0))),
+        Case("run: no shards", HeaderError, _verifying(plain, _with(_RECORDS - 4, 0))),
         Case("run: height in a record", ShapeError, _verifying(plain, _with_last_height)),
         Case("run: trailing byte", TrailingBytesError, _verifying(plain, lambda world: _proof("P2") + b"\0")),
     ]

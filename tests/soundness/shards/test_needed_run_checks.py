@@ -252,6 +252,11 @@ def test_shard_count_is_bounded(count: int) -> None:
         bundle.check_shard_count(count)
 
 
+def test_shard_counts_at_their_bounds_are_admitted() -> None:
+    bundle.check_shard_count(1)
+    bundle.check_shard_count((1 << 16) - 1)
+
+
 def test_sum_of_no_shard_is_zero() -> None:
     check_global_sum([ShardStatement((), one(), one()), ShardStatement((), -one(), one())])
     with pytest.raises(GlobalSumError):
