@@ -6,6 +6,8 @@ import functools
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
 from tests.soundness.mutation.cases import Case, Run
 from tests.soundness.shards.test_cross_shard_lies import invented_value, shard_left_out, stale_value
 from tests.soundness.shards.test_needed_run_checks import skipping
@@ -20,6 +22,7 @@ from zk.errors import (
     VerifyingKeyMismatchError,
 )
 from zk.machine.boundary import BoundaryRecord
+from zk.shards import verifier
 
 _RECORDS = 4 + 2 + 2 + 64 + 4  # bytes before the records of a bundle
 
@@ -65,6 +68,18 @@ def _with_last_height(world: World) -> bytes:
     return _with(_RECORDS + len(world.keys.memory.verifying.chips) - 1, 2)(world)
 
 
+def _with_few_leaves() -> Run:
+    """The honest run where fewer leaves are admitted than it has."""
+    world, proof = _honest("P2"), _proof("P2")
+
+    def run() -> object:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(verifier, "GLOBAL_LEAVES_MAX", 10)
+            return world.verify(proof)
+
+    return run
+
+
 def run_cases() -> list[Case]:
     """Honest runs in two configurations, lies that are proven, files that are no runs."""
 
@@ -91,6 +106,7 @@ def run_cases() -> list[Case]:
         Case("run: zk", HeaderError, _verifying(plain, _with(7, 1))),
         Case("run: memory key", VerifyingKeyMismatchError, _verifying(plain, _with(8, 0))),
         Case("run: shard key", VerifyingKeyMismatchError, _verifying(plain, _with(40, 0))),
+        Case("run: too many global leaves", ShapeError, _with_few_leaves),
         Case("run: no shards", HeaderError, _verifying(plain, _with(_RECORDS - 4, 0))),
         Case("run: height in a record", ShapeError, _verifying(plain, _with_last_height)),
         Case("run: trailing byte", TrailingBytesError, _verifying(plain, lambda world: _proof("P2") + b"\0")),

@@ -13,6 +13,7 @@ from tests.soundness.mutation.solidity import CONTRACTS, _mutated, contract_muta
 from tests.soundness.mutation.verifier import all_cases, judged
 from zk.channel import check_end
 
+PROVING = "tests/soundness/shards/test_needed_run_checks.py"
 RERUN = "the record is not that of the sources: run `make mutation`"
 
 
@@ -32,10 +33,12 @@ def test_survivors_of_the_record_are_the_reviewed_ones(part: str) -> None:
     assert survivors == {mutant for mutant in record.REVIEWED if mutant in {outcome.mutant for outcome in outcomes}}
 
 
-def test_recorded_case_still_kills_every_mutant_of_the_python_verifier() -> None:
+@pytest.mark.parametrize("proves", [False, pytest.param(True, marks=pytest.mark.soak)])
+def test_recorded_case_still_kills_every_mutant_of_the_python_verifier(proves: bool) -> None:
+    """`proves`: the killers that make whole runs of shards each time."""
     sites = {site.mutant: site for site in verifier_sites()}
     for outcome in record.load("verifier"):
-        if outcome.killer:
+        if outcome.killer and outcome.killer.startswith(PROVING) is proves:
             found = judged(sites[outcome.mutant], all_cases()[outcome.killer])
             assert found is not None and found[0] is outcome.kill, f"{outcome.mutant}: {found}"
 
