@@ -86,6 +86,15 @@ def test_executor_refuses_jump_to_nowhere(target: int, reason: str) -> None:
         assert (caught.value.pc, caught.value.cycle) == (target & ~1, 4)
 
 
+@pytest.mark.parametrize("link", [0, 1])
+@pytest.mark.parametrize("record", [True, False])
+def test_executor_refuses_jump_to_address_zero(link: int, record: bool) -> None:
+    """Address 0 is a target like any other for the decoder, and no program has an instruction there."""
+    with pytest.raises(JumpError, match="no legal instruction") as caught:
+        execute(program([jal(link, -TEXT), *finish()]), record=record)
+    assert (caught.value.pc, caught.value.cycle) == (0, 2)
+
+
 @pytest.mark.parametrize("word", [jal(0, 6), jal(0, -TEXT - 8), branch("beq", 0, 0, 6), branch("bne", 0, 0, -4096 - 2)])
 def test_jump_with_a_target_that_cannot_be_has_no_row(word: int) -> None:
     check_refused([immediate_form("addi", 1, 0, 1), word], 1, IllegalInstructionError, "no legal instruction")

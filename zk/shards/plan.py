@@ -121,10 +121,12 @@ def make_plan(
     *,
     coprocessors: Iterable[str],
     shard_cycles: int = SHARD_CYCLES,
+    coprocessor_cells: int | None = None,
     max_cycles: int = CYCLES_MAX,
     progress: Callable[[int], None] | None = None,
 ) -> Plan:
-    """Executes the guest to HALT and cuts the run after every `shard_cycles` instructions, or earlier where coprocessors made enough rows.
+    """Executes the guest to HALT and cuts the run after every `shard_cycles` instructions, or earlier after the call whose rows
+    reach `coprocessor_cells` (COPROCESSOR_CELLS_MAX where not given).
 
     `chips`: those of the shard machine, which say how many rows an instruction makes. `progress` receives the cycles so far. Raises
     ExecutionError as `execute`, and TraceError for more than 2^16 - 1 shards.
@@ -145,7 +147,7 @@ def make_plan(
             raise TraceError(f"a run of more than {SHARD_NUMBER_MAX} shards has no proof: choose longer shards")
         start = (executor.pc, executor.registers()[:, 0].copy(), executor.committed, executor.hints_read)
         limit = min(shard_cycles, max_cycles - total)
-        executor.run_shard(hints, limit, COPROCESSOR_CELLS_MAX, False, call_mask(coprocessors))
+        executor.run_shard(hints, limit, coprocessor_cells or COPROCESSOR_CELLS_MAX, False, call_mask(coprocessors))
         if executor.fault:
             raise fault_error(program, executor, total)
         total += executor.cycles

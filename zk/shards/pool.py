@@ -59,8 +59,9 @@ def prove_all(
             futures = [pool.submit(_work, part) for part in parts]
             yield from _results(futures)
     finally:
-        messages.put(None)
-        listener.join()
+        # A process that was killed may hold the lock of the queue for ever: nobody waits for it.
+        threading.Thread(target=messages.put, args=(None,), daemon=True).start()
+        listener.join(timeout=5)
 
 
 def _results(futures: Sequence[Future[PartProof]]) -> Iterator[PartProof]:

@@ -14,11 +14,11 @@ from zk.configuration import ConfigName
 from zk.shards.bundle import is_bundle
 from zk.shards.keys import shard_keys
 from zk.shards.machine import shard_machine
-from zk.shards.plan import SHARD_CYCLES, Plan, make_plan
+from zk.shards.plan import COPROCESSOR_CELLS_MAX, SHARD_CYCLES, Plan, make_plan
 from zk.shards.proving import prove_run
 from zk.shards.verifier import verify_run
 from zk.vm.elf import GuestProgram
-from zk.vm.executor import CYCLES_MAX
+from zk.vm.executor import CYCLES_MAX, RECORDED_CYCLES_MAX
 from zk.vm.keys import TWINS, guest_keys
 from zk.vm.proving import prove_guest, verify_guest
 
@@ -68,14 +68,14 @@ def prove_program(
     device: Device,
     progress: Progress | None = None,
     *,
-    shard_cycles: int = SHARD_CYCLES,
+    shard_cycles: int | None = None,
     max_cycles: int = CYCLES_MAX,
     jobs: int = 1,
     folder: Path | None = None,
 ) -> ProvenProgram:
     """Runs the guest and proves the run, in shards where it has more than `shard_cycles` instructions or many coprocessor rows.
 
-    `jobs` and `folder` as in `prove_run`. Raises ExecutionError, TraceError, SetupError.
+    Without `shard_cycles` as `shard_size` says. `jobs` and `folder` as in `prove_run`. Raises ExecutionError, TraceError, SetupError.
     """
     report = progress or (lambda stage, done: None)
     report("execute", 0.0)
@@ -99,18 +99,30 @@ def prove_program(
 
 
 def plan_program(
-    program: GuestProgram, hints: U32, options: KeyOptions, *, shard_cycles: int, max_cycles: int = CYCLES_MAX
+    program: GuestProgram,
+    hints: U32,
+    options: KeyOptions,
+    *,
+    shard_cycles: int | None = None,
+    max_cycles: int = CYCLES_MAX,
 ) -> Plan:
     """Executes the guest and cuts the run; needs no key. Raises ExecutionError, TraceError, SetupError."""
+    cycles, coprocessor_cells = shard_size(options.config)
     machine, _ = shard_machine(program, options.coprocessors, twins=TWINS[options.config])
     return make_plan(
         program,
         machine.chips,
         np.ascontiguousarray(hints, dtype=np.uint32),
         coprocessors=options.coprocessors,
-        shard_cycles=shard_cycles,
+        shard_cycles=shard_cycles or cycles,
+        coprocessor_cells=coprocessor_cells,
         max_cycles=max_cycles,
     )
+
+
+def shard_size(config: ConfigName) -> tuple[int, int]:
+    """Cycles and coprocessor cells of a shard. Under K, whose proofs the contract takes one by one, as much as one proof can hold."""
+    return (RECORDED_CYCLES_MAX, 1 << 27) if config == "K" else (SHARD_CYCLES, COPROCESSOR_CELLS_MAX)
 
 
 def _prove_whole(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import random
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,24 @@ import pytest
 
 import zk.cli
 from gpu import default_device
-from tests.unit.vm.assembler import DATA, call, constant, finish, immediate_form, load, program, random_program, store
-from zk.errors import ExecutionError, TraceError, VerificationError
+from tests.unit.vm.assembler import (
+    DATA,
+    branch,
+    call,
+    constant,
+    finish,
+    immediate_form,
+    load,
+    program,
+    random_program,
+    store,
+)
+from zk.errors import ExecutionError, TraceError, VerificationError, WorkerError
 from zk.machine import verifier
 from zk.shards import bundle, proving
 from zk.shards.keys import ShardKeys, shard_keys
 from zk.shards.plan import Plan, make_plan
+from zk.shards.programs import KeyOptions, plan_program
 from zk.shards.proving import RunProof, plan_run, prove_run
 from zk.shards.verifier import verify_run
 from zk.vm.elf import GuestProgram
@@ -161,6 +174,29 @@ def test_coprocessor_calls_and_hints_cross_shards() -> None:
     proven = prove_run(keys, plan_run(keys, hints, shard_cycles=30), default_device())
     assert proven.shards > 4
     assert verify_run(keys.verifying, proven.proof).cycles == execute(guest, hints, record=False).cycles
+
+
+def test_killed_process_is_a_named_error(keys: ShardKeys, tmp_path: Path) -> None:
+    """As where the system runs out of memory: no hang, and the finished parts stay."""
+    killed: list[int] = []
+
+    def kill(stage: str, done: float) -> None:
+        if stage.startswith("shard ") and not killed:
+            for child in multiprocessing.active_children():
+                killed.append(child.pid or 0)
+                child.kill()
+
+    with pytest.raises(WorkerError, match="a prover process ended early"):
+        prove_run(keys, _plan(keys), default_device(), kill, jobs=2, folder=tmp_path)
+    assert killed
+
+
+def test_run_for_the_contract_is_one_proof_as_long_as_it_can_be() -> None:
+    """1.2 M cycles: two shards, but one proof under K, which the contract takes."""
+    loop = [immediate_form("addi", 5, 5, -1), branch("bne", 5, 0, -4)]
+    guest = program([*constant(5, 600_000), *loop, *finish()])
+    shards = {config: plan_program(guest, NO_HINTS, KeyOptions(config, ())).shards for config in ("P2", "K", "KA")}
+    assert {config: len(found) for config, found in shards.items()} == {"P2": 2, "K": 1, "KA": 2}
 
 
 def test_shard_ends_early_where_coprocessors_made_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:

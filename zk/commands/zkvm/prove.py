@@ -36,8 +36,14 @@ def prove(
     coprocessor: CoprocessorsOption = [Coprocessor.P2],  # noqa: B006 (typer reads it, nobody changes it)
     log_rows: LogRowsOption = None,
     shard_cycles: Annotated[
-        int, typer.Option(min=1, max=2**22 - 1, help="Prove runs with more cycles in shards of this many.")
-    ] = 2**20,
+        int | None,
+        typer.Option(
+            min=1,
+            max=2**22 - 1,
+            help="Prove runs with more cycles in shards of this many (default: 2^20; with --config K 2^22 - 1).",
+            show_default=False,
+        ),
+    ] = None,
     max_cycles: Annotated[int, typer.Option(min=1, max=2**29 - 1, help="Give up after this many.")] = 2**29 - 1,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Shards to prove at the same time.")] = 1,
     parts: Annotated[
@@ -56,6 +62,7 @@ def prove(
     with reported_errors(as_json), progress_bars(as_json, quiet) as report:
         program, words, names = read_elf(elf), hint_words(hints, hint), coprocessor_names(coprocessor)
         check_writable(out)
+        check_writable(folder / "part")
         if not resume:
             remove_parts(folder)
         with described_faults(elf, program, words, names):

@@ -27,7 +27,7 @@ void CallTree::before(Executor& executor, const Instruction& instruction, std::u
 
 CallTree::Jump CallTree::jump_of(const Instruction& instruction) {
     const bool by_register = instruction.op == OpCode::Jalr || instruction.op == OpCode::Jalrn;
-    if (!by_register && (instruction.op != OpCode::Set || instruction.target == 0)) return Jump::None;
+    if (!by_register && (instruction.op != OpCode::Set || instruction.target == no_jump)) return Jump::None;
     if (is_link(instruction.r)) return Jump::Call;
     return by_register && instruction.r == sink && is_link(instruction.rs1) ? Jump::Return : Jump::None;
 }

@@ -41,7 +41,7 @@ Instruction decode_row(const Program& program, std::size_t row) {
             static_cast<std::uint8_t>(op == OpCode::Set ? 0 : source),
             static_cast<std::uint8_t>(register_form ? program.x[row] : 0),
             decode_immediate(op, program.x[row], program.y[row]),
-            op == OpCode::Set && source != program.pc[row] + 4 ? source : 0};
+            op == OpCode::Set && source != program.pc[row] + 4 ? source : no_jump};
 }
 
 std::int32_t as_signed(std::uint32_t x) { return static_cast<std::int32_t>(x); }
@@ -325,7 +325,7 @@ void Executor::step(const Instruction& i, std::uint32_t row, std::uint32_t clk) 
             return immediate_form(add, Family::Mv);
         case OpCode::Set:
             write(i.immediate);
-            if (i.target != 0) next_pc_ = i.target;
+            if (i.target != no_jump) next_pc_ = i.target;
             return emit(Family::Set);
         case OpCode::Add:
             return register_form(add, Family::Add);

@@ -138,8 +138,10 @@ inline constexpr std::array op_code_names = {
     std::pair{"SRLI_HI_RW", OpCode::SrliHiRw},
 };
 
+constexpr std::uint32_t no_jump = 1;  // no target: those are 4-aligned
+
 // One ROM row. r: rd (1..32) or rs2; rs2: second source of register forms; immediate: constant, target of a branch, or
-// shift amount; target: where SET leads to, 0 for the next instruction.
+// shift amount; target: where SET leads to, no_jump for the next instruction.
 struct Instruction {
     OpCode op;
     std::uint8_t r;
