@@ -13,6 +13,7 @@ import msgspec
 from exchange.errors import Refusal
 
 FRAME_BYTES_MAX = 65_536
+BRACKETS_MAX = 256  # a frame is flat; the bound keeps the JSON parser off the end of the stack, whatever the recursion limit
 ID_MAX = 2**53 - 1
 
 FrameId = Annotated[int, msgspec.Meta(ge=0, le=ID_MAX)]
@@ -96,12 +97,12 @@ def decode_frame(text: str) -> AnyFrame:
     """Decode one text frame; raises Refusal BAD_FRAME, with `id` in its extras when it could be read."""
     if len(text.encode("utf-8", "surrogatepass")) > FRAME_BYTES_MAX:
         raise Refusal("BAD_FRAME", f"frame is above {FRAME_BYTES_MAX} bytes")
+    if text.count("[") + text.count("{") > BRACKETS_MAX:
+        raise Refusal("BAD_FRAME", f"nested too deeply: more than {BRACKETS_MAX} brackets")
     try:
         value = json.loads(
             text, object_pairs_hook=_object_without_duplicates, parse_float=_refuse_float, parse_constant=_refuse_float
         )
-    except RecursionError:
-        raise Refusal("BAD_FRAME", "nested too deeply") from None
     except ValueError as error:
         raise Refusal("BAD_FRAME", f"not JSON: {error}"[:200]) from None
     if not isinstance(value, dict):

@@ -1,8 +1,8 @@
 """The parameter sets: literal rows, one digest; nothing overrides them (proof system, sections 9.5 and 10).
 
-APP: P2, rate 1/2. REC: P2, rate 1/4. ROOT: K, rate 1/16. APP_K: KA, the rows of APP. The sets with _TEST have the formulas of APP and ROOT with 4 bits of
-grinding and more queries in their place, for machines without native kernels. `zk.machine.soundness` judges every row: each has
-at least 100 bits. Rows with small n serve small machines.
+APP: P2, rate 1/2. REC: P2, rate 1/4. ROOT: K, rate 1/16. APP_K: KA, the rows of APP. The sets with _TEST have the formulas of
+APP and ROOT with 4 bits of grinding and more queries in their place, for machines without native kernels.
+`zk.machine.soundness` judges every row: each has at least 100 bits. Rows with small n serve small machines.
 """
 
 from __future__ import annotations

@@ -298,7 +298,7 @@ def test_bye_closes_and_nothing_follows() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["exchange.settlement.chain", "exchange.settlement.transactions", "clients.python.chain"]
+    "module", ["exchange.settlement.chain", "exchange.settlement.transactions", "clients.python.chain", "eth_account"]
 )
 def test_deeply_nested_frame_is_refused_beside_the_chain_library(module: str) -> None:
     """web3 raises the recursion limit; a frame of 32,000 brackets then overflowed the stack and ended the process."""
