@@ -36,7 +36,7 @@ demo: setup  ## the main job: trade privately, prove the batches, settle on a lo
 	$(BIN)/blindbook demo $(DEMO_FLAGS)
 
 test: setup  ## every test that fits 15 minutes on two cores
-	$(BIN)/python -m pytest -m "not soak" $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -m "not soak" -n logical --maxprocesses 4 --dist loadfile $(PYTEST_FLAGS)
 	cd contracts && ./forge test
 
 check: setup  ## format, lint and types; warnings are errors
