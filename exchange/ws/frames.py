@@ -13,7 +13,7 @@ import msgspec
 from exchange.errors import Refusal
 
 FRAME_BYTES_MAX = 65_536
-BRACKETS_MAX = 256  # a frame is flat; beyond, nesting could overflow the stack where a library raised the recursion limit
+BRACKETS_MAX = 256  # a frame is flat; deep nesting overflows the stack where a library raised the recursion limit
 ID_MAX = 2**53 - 1
 
 FrameId = Annotated[int, msgspec.Meta(ge=0, le=ID_MAX)]
