@@ -6,7 +6,6 @@ was accepted (the replay: against the head). The honest batch is tried at the sa
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from typing import Any
 
@@ -19,8 +18,6 @@ from exchange.settlement.artifacts import load
 from exchange.settlement.chain import ExecutedBatch
 from exchange.settlement.header import BatchHeader
 from exchange.settlement.transactions import GAS_MAX, connect
-
-sys.setrecursionlimit(min(sys.getrecursionlimit(), 10_000))  # web3 raises it to where nested JSON overflows the stack
 
 
 class Attacker:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -17,8 +16,6 @@ from exchange.settlement.header import BatchHeader, BatchRecord
 from exchange.settlement.requests import Request
 from exchange.settlement.transactions import GAS_MAX, UNREACHABLE, ChainUnavailable, Receipt, Sender, connect, read
 from exchange.settlement.withdrawal_tree import Withdrawal
-
-sys.setrecursionlimit(min(sys.getrecursionlimit(), 10_000))  # web3 raises it to where nested JSON overflows the stack
 
 BLOCKS_PER_QUERY = 2_000  # public nodes refuse wider event queries
 ALLOWANCE_MAX = 2**256 - 1

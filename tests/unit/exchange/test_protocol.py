@@ -297,20 +297,33 @@ def test_bye_closes_and_nothing_follows() -> None:
     assert connection.close(CloseCode.SHUTDOWN, "shutdown") == []
 
 
-@pytest.mark.parametrize(
-    "module", ["exchange.settlement.chain", "exchange.settlement.transactions", "clients.python.chain", "eth_account"]
-)
-def test_deeply_nested_frame_is_refused_beside_the_chain_library(module: str) -> None:
-    """web3 raises the recursion limit; a frame of 32,000 brackets then overflowed the stack and ended the process."""
+def test_deeply_nested_frame_is_refused_whatever_the_recursion_limit() -> None:
+    """A library may raise the limit to where 32,000 brackets overflow the stack and end the process."""
     source = (
-        f"import {module}\n"
+        "import sys\n"
         "from exchange.errors import Refusal\n"
         "from exchange.ws.frames import FRAME_BYTES_MAX, decode_frame\n"
+        "sys.setrecursionlimit(100_000)\n"
         "depth = FRAME_BYTES_MAX // 2 - 10\n"
         "try:\n"
         "    decode_frame('{\"t\":' + '[' * depth + ']' * depth + '}')\n"
         "except Refusal as refusal:\n"
         "    print(refusal)\n"
     )
+    assert "nested too deeply" in run_python(source)
+
+
+@pytest.mark.parametrize("module", ["exchange.settlement.transactions", "clients.python.chain"])
+def test_nested_json_is_an_error_beside_the_chain_library(module: str) -> None:
+    """web3 raises the limit; answers of the chain and of an exchange are parsed under the one that these modules leave."""
+    source = (
+        f"import json, {module}\ntry:\n    json.loads('[' * 60_000)\nexcept RecursionError:\n    print('refused')\n"
+    )
+    assert run_python(source) == "refused\n"
+
+
+def run_python(source: str) -> str:
+    """What a fresh process prints; it must end with status 0."""
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=False)
-    assert (done.returncode, "nested too deeply" in done.stdout) == (0, True), done.stderr
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -69,6 +69,22 @@ def test_errors_have_a_type_and_a_status(
     assert not (tmp_path / "proof").exists()
 
 
+def test_proofs_of_an_earlier_attempt_stay_unless_told_otherwise(
+    fibonacci: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left, other = tmp_path / "parts" / "part-00001-x.proof", tmp_path / "parts" / "notes"
+    left.parent.mkdir()
+    left.touch()
+    other.touch()
+    arguments = ("zkvm", "prove", str(fibonacci), "--out", str(tmp_path / "proof"), "--parts", str(left.parent))
+    assert "CycleLimitError" in blindbook(capsys, *arguments, "--max-cycles", "1")[2] and left.exists()
+    assert "CycleLimitError" in blindbook(capsys, *arguments, "--max-cycles", "1", "--no-resume")[2]
+    assert not left.exists() and other.exists()
+    left.mkdir()
+    status, _, err = blindbook(capsys, *arguments, "--no-resume")
+    assert status == 2 and "OutputFileError" in err
+
+
 @pytest.mark.parametrize("arguments", [(), ("nothing",), ("zkvm", "prove"), ("zkvm", "run", "x", "--hint", "y")])
 def test_wrong_usage_has_status_two(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert blindbook(capsys, *arguments)[0] == 2

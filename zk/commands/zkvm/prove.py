@@ -23,6 +23,7 @@ from zk.commands.zkvm.options import (
     hint_words,
 )
 from zk.commands.zkvm.output import described_faults, identity, print_result, progress_bars, reported_errors
+from zk.errors import OutputFileError
 from zk.files import check_writable, write_atomically
 from zk.vm.elf import read_elf
 
@@ -97,8 +98,11 @@ def prove(
 
 
 def remove_parts(folder: Path) -> None:
-    """Removes the proofs of single shards, and the folder where nothing else is in it."""
-    for path in folder.glob("part-*.proof"):
-        path.unlink()
+    """Removes the proofs of single shards, and the folder where nothing else is in it. Raises OutputFileError."""
+    try:
+        for path in folder.glob("part-*.proof"):
+            path.unlink()
+    except OSError as error:
+        raise OutputFileError(f"{folder}: {error.strerror}") from error
     with suppress(OSError):
         folder.rmdir()
