@@ -15,6 +15,7 @@ ZkError
 │   ├── MisalignedAccessError, UnmappedAccessError
 │   ├── OutOfHintsError, CycleLimitError
 │   └── CallError                 an ECALL that the machine refuses
+├── GuestFailureError      the guest ended with an exit code other than 0
 ├── ConformanceError       a run or its verified proof is not what the reference signature says
 ├── TraceError             a trace violates a constraint or a bus, or does not fit the machine
 ├── WorkerError            the prover worker failed or broke its protocol
@@ -117,6 +118,10 @@ class CycleLimitError(ExecutionError):
 
 class CallError(ExecutionError):
     """An ECALL with a number or arguments that the machine refuses."""
+
+
+class GuestFailureError(ZkError):
+    """The guest ended with an exit code other than 0. The run can be proven, but no verifier accepts the proof."""
 
 
 class ConformanceError(ZkError):

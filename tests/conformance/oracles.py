@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import struct
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from tests.conformance.snippets import REGISTERS, Snippet
 from tests.unit.vm.assembler import ECALL, constant, jal
+from tests.unit.vm.elf_files import EXECUTE, READ, WRITE, elf
 from zk.vm.executor import execute
 from zk.vm.model import Model
 from zk.vm.signature import checksum, signature_region, signature_words
@@ -97,31 +97,5 @@ def linux_program(snippets: Sequence[Snippet]) -> bytes:
         text[start : start + len(words)] = words
         start = (snippet.memory - first.memory) // 4
         data[start : start + len(snippet.image)] = snippet.image
-    return _elf(first.base, [(first.base, text.tobytes(), 5), (first.memory, data.tobytes(), 6)])
-
-
-def _elf(entry: int, segments: list[tuple[int, bytes, int]]) -> bytes:
-    """ELF32 RISC-V with segments (address, content, flags); file offsets are congruent to addresses modulo the page."""
-    header = struct.pack(
-        "<16sHHIIIIIHHHHHH",
-        b"\x7fELF\1\1\1".ljust(16, b"\0"),
-        2,
-        243,
-        1,
-        entry,
-        52,
-        0,
-        0,
-        52,
-        32,
-        len(segments),
-        0,
-        0,
-        0,
-    )
-    table, body = b"", bytes(_PAGE)
-    for address, content, flags in segments:
-        body += bytes((address - len(body)) % _PAGE)
-        table += struct.pack("<8I", 1, len(body), address, address, len(content), len(content), flags, _PAGE)
-        body += content
-    return header + table + body[len(header) + len(table) :]
+    segments = [(first.base, text.tobytes(), READ | EXECUTE), (first.memory, data.tobytes(), READ | WRITE)]
+    return elf([(at, content, len(content), access) for at, content, access in segments], entry=first.base, page=_PAGE)

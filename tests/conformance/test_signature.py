@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import zk.cli
 from tests.conformance.assembly import build_test
 from tests.unit.vm.assembler import DATA, ZERO_BASE, constant, finish, program, store
+from tests.unit.vm.command import blindbook
 from zk.errors import InputFileError, SignatureRegionError
 from zk.vm.elf import GuestProgram, read_elf
 from zk.vm.executor import execute
@@ -32,12 +32,6 @@ def labelled(begin: int | None, end: int | None, words: list[int] | None = None)
     guest = program(words or finish(), [1, 2, 3, 4])
     labels = {"begin_signature": begin, "end_signature": end}
     return replace(guest, labels={name: address for name, address in labels.items() if address is not None})
-
-
-def blindbook(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
-    with pytest.raises(SystemExit) as ended:
-        zk.cli.main(arguments)
-    return int(ended.value.code or 0), capsys.readouterr().out
 
 
 def test_words_are_those_after_the_run_whether_touched_or_not() -> None:
@@ -108,7 +102,7 @@ def elf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_run_writes_the_signature(elf: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "new folder" / "test.signature"
-    status, out = blindbook(capsys, "zkvm", "run", str(elf), "--signature", str(target), "--json")
+    status, out, _ = blindbook(capsys, "zkvm", "run", str(elf), "--signature", str(target), "--json")
     assert (status, json.loads(out)["signature"]) == (0, str(target))
     assert target.read_bytes() == b"deadbeef\n12345678\ndeadffff\ndeadbeef\n"
     assert [path.name for path in target.parent.iterdir()] == ["test.signature"]
@@ -125,14 +119,14 @@ def test_halt_of_the_model_commits_the_checksum(elf: Path) -> None:
 def test_run_without_a_region_writes_nothing(elf: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = tmp_path / "test.elf"
     other.write_bytes(elf.read_bytes().replace(b"end_signature", b"end_signaturf"))
-    found, out = blindbook(capsys, "zkvm", "run", str(other), "--signature", str(tmp_path / "signature"), "--json")
+    found, out, _ = blindbook(capsys, "zkvm", "run", str(other), "--signature", str(tmp_path / "signature"), "--json")
     assert (found, json.loads(out)["error"]["type"]) == (2, "SignatureRegionError")
     assert [path.name for path in tmp_path.iterdir()] == ["test.elf"]
 
 
 def test_run_that_fails_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     elf = build_test(tmp_path / "test.elf", "nop", halt=".word 0")
-    found, out = blindbook(capsys, "zkvm", "run", str(elf), "--signature", str(tmp_path / "signature"), "--json")
+    found, out, _ = blindbook(capsys, "zkvm", "run", str(elf), "--signature", str(tmp_path / "signature"), "--json")
     assert (found, json.loads(out)["error"]["type"]) == (1, "IllegalInstructionError")
     assert not (tmp_path / "signature").exists()
 
@@ -142,6 +136,6 @@ def test_target_that_cannot_be_written_is_an_error(
 ) -> None:
     (tmp_path / "file").write_text("old")
     for target in (tmp_path, tmp_path / "file" / "signature"):
-        found, out = blindbook(capsys, "zkvm", "run", str(elf), "--signature", str(target), "--json")
+        found, out, _ = blindbook(capsys, "zkvm", "run", str(elf), "--signature", str(target), "--json")
         assert (found, json.loads(out)["error"]["type"]) == (2, "OutputFileError")
     assert (tmp_path / "file").read_text() == "old" and len(list(tmp_path.iterdir())) == 1

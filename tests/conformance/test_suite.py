@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-import zk.cli
 from tests.conformance.assembly import build_test
+from tests.unit.vm.command import blindbook
 from zk.conformance.suite import Case, find_cases
 
 SUMS = """
@@ -32,10 +32,7 @@ LOG_ROWS = ("--log-rows", "15")
 
 
 def conformance(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as ended:
-        zk.cli.main(("zkvm", "conformance", *arguments))
-    captured = capsys.readouterr()
-    return int(ended.value.code or 0), captured.out, captured.err
+    return blindbook(capsys, "zkvm", "conformance", *arguments)
 
 
 def run_json(capsys: pytest.CaptureFixture[str], folder: Path) -> tuple[int, dict[str, dict[str, Any]]]:

@@ -8,7 +8,7 @@ from random import Random
 
 from tests.fuzz.targets import INTERESTING, mutate_bytes
 from tests.unit.vm import assembler
-from tests.unit.vm.test_elf import EXECUTE, READ, WRITE, code, elf
+from tests.unit.vm.elf_files import EXECUTE, READ, WRITE, code, elf
 
 HEADER_BYTES, PROGRAM_HEADER_BYTES, SECTION_HEADER_BYTES, SYMBOL_BYTES = 52, 32, 40, 16
 FUNCTION, SYMBOL_TABLE, STRING_TABLE, ALLOCATED_CODE = 2, 2, 3, 6

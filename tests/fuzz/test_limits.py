@@ -15,7 +15,8 @@ from tests.fuzz.large_proof import BYTES_MAX, large_header, large_proof
 from tests.fuzz.limits import limited_outcomes
 from tests.fuzz.prover_targets import bundle_seed
 from tests.fuzz.targets import ACCEPTED, Target
-from tests.unit.vm.test_elf import EXECUTE, GOOD, READ, WRITE, code, elf
+from tests.unit.vm.elf_files import EXECUTE, READ, WRITE, code, elf
+from tests.unit.vm.test_elf import GOOD
 from zk.errors import ElfError, InputFileError
 from zk.files import PROOF_BYTES_LIMIT, read_bytes
 from zk.service.messages import LINE_BYTES_MAX

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gpu.device import Device
 from zk.configuration import ConfigName
+from zk.errors import GuestFailureError
 from zk.shards.bundle import is_bundle
 from zk.shards.keys import shard_keys
 from zk.shards.machine import shard_machine
@@ -75,11 +76,15 @@ def prove_program(
 ) -> ProvenProgram:
     """Runs the guest and proves the run, in shards where it has more than `shard_cycles` instructions or many coprocessor rows.
 
-    Without `shard_cycles` as `shard_size` says. `jobs` and `folder` as in `prove_run`. Raises ExecutionError, TraceError, SetupError.
+    Without `shard_cycles` as `shard_size` says. `jobs` and `folder` as in `prove_run`. Raises ExecutionError, TraceError, SetupError,
+    and GuestFailureError for an exit code other than 0, before any proof is made.
     """
     report = progress or (lambda stage, done: None)
     report("execute", 0.0)
     plan = plan_program(program, hints, options, shard_cycles=shard_cycles, max_cycles=max_cycles)
+    exit_code = plan.shards[-1].ends.exit_code
+    if exit_code:
+        raise GuestFailureError(f"the guest ended with exit code {exit_code}: no proof of such a run is accepted")
     if len(plan.shards) == 1:
         return _prove_whole(program, hints, options, device, report)
     report("keys", 0.0)

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import zk.cli
 from gpu import default_device
 from tests.soundness.vm.witness import full_witness
+from tests.unit.vm.command import blindbook
 from zk.errors import HeaderError, VerificationError, VerifyingKeyMismatchError
 from zk.machine.keys import setup
 from zk.machine.prover import prove
@@ -122,19 +122,16 @@ def test_every_chip_at_once_proves_and_a_false_trace_does_not() -> None:
 def test_command_line_proves_and_verifies(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     elf, proof = str(folder / "fibonacci.elf"), str(folder / "cli.proof")
     options = ("--log-rows", str(LOG_ROWS), "--json")
-    with pytest.raises(SystemExit) as ended:
-        zk.cli.main(["zkvm", "prove", elf, "--hint", "20", "-o", proof, *options])
-    made = json.loads(capsys.readouterr().out)
-    assert ended.value.code == 0 and made["proof_bytes"] == Path(proof).stat().st_size
-    with pytest.raises(SystemExit) as ended:
-        zk.cli.main(["zkvm", "verify", elf, proof, *options])
-    accepted = json.loads(capsys.readouterr().out)
-    assert ended.value.code == 0
+    status, out, _ = blindbook(capsys, "zkvm", "prove", elf, "--hint", "20", "-o", proof, *options)
+    made = json.loads(out)
+    assert status == 0 and made["proof_bytes"] == Path(proof).stat().st_size
+    status, out, _ = blindbook(capsys, "zkvm", "verify", elf, proof, *options)
+    accepted = json.loads(out)
+    assert status == 0
     assert (accepted["accepted"], accepted["outputs"][0], accepted["vk_digest"]) == (True, 6765, made["vk_digest"])
     Path(proof).write_bytes(Path(proof).read_bytes()[:-1])
-    with pytest.raises(SystemExit) as ended:
-        zk.cli.main(["zkvm", "verify", elf, proof, *options])
-    assert ended.value.code == 1 and "error" in json.loads(capsys.readouterr().out)
+    status, out, _ = blindbook(capsys, "zkvm", "verify", elf, proof, *options)
+    assert status == 1 and "error" in json.loads(out)
 
 
 async def test_worker_proves_for_its_client(folder: Path, fibonacci_keys: GuestKeys) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import zk.cli
 from gpu import default_device
 from tests.unit.vm.assembler import (
     DATA,
@@ -25,6 +24,7 @@ from tests.unit.vm.assembler import (
     random_program,
     store,
 )
+from tests.unit.vm.command import blindbook
 from zk.errors import ExecutionError, TraceError, VerificationError, WorkerError
 from zk.machine import verifier
 from zk.shards import bundle, proving
@@ -273,6 +273,5 @@ def test_command_line_splits_and_verifies(tmp_path: Path, capsys: pytest.Capture
 
 
 def _blindbook(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
-    with pytest.raises(SystemExit) as ended:
-        zk.cli.main(["zkvm", *arguments])
-    return int(ended.value.code or 0), json.loads(capsys.readouterr().out)
+    status, out, _ = blindbook(capsys, "zkvm", *arguments)
+    return status, json.loads(out)

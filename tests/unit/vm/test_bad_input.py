@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.vm.assembler import finish
 from tests.unit.vm.command import blindbook
-from tests.unit.vm.test_elf import EXECUTE, GOOD, READ, elf
+from tests.unit.vm.elf_files import EXECUTE, READ, code, elf
+from tests.unit.vm.test_elf import GOOD
 from zk.vm.guest import build_guest, build_sample
 
 SMALL = ("--log-rows", "14")
@@ -120,20 +122,36 @@ def test_proof_of_another_program_or_parameter_set(folder: Path, capsys: pytest.
 
 @pytest.mark.parametrize("out", ["", "file/proof"])
 def test_output_that_cannot_be_written_is_told_before_the_work(
-    out: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    out: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for work in ("zk.shards.programs.prove_program", "zk.vm.profile.profile_guest", "zk.vm.guest.build_guest"):
+        monkeypatch.setattr(work, lambda *_, **__: pytest.fail("the work was begun"))
     (tmp_path / "file").write_text("")
     target = str(tmp_path / out)
     guest = str(folder / "fibonacci.elf")
     for command in (
         ("prove", guest, "--hint", "5", "--out", target),
+        ("prove", guest, "--hint", "5", "--out", str(tmp_path / "proof"), "--parts", str(tmp_path / "file")),
         ("profile", guest, "--hint", "5", "--flame", target),
-        ("run", str(folder / "fibonacci.elf"), "--hint", "5", "--signature", target),
+        ("profile", guest, "--hint", "5", "--folded", target),
         ("build", str(FAULTY), "--out", target),
     ):
         status, error = refused(capsys, *command)
-        assert status == 2 and error["type"] in ("OutputFileError", "SignatureRegionError"), command[0]
+        assert (status, error["type"]) == (2, "OutputFileError"), command
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("shards", [(), ("--shard-cycles", "10")])
+def test_run_that_fails_is_not_proven(
+    shards: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A verifier would refuse the proof: nobody should wait for it."""
+    guest, proof = tmp_path / "guest.elf", tmp_path / "proof"
+    text = code(*finish(exit_code=9))
+    guest.write_bytes(elf([(0x1000, text, len(text), EXECUTE)]))
+    status, error = refused(capsys, "prove", str(guest), "--out", str(proof), *shards)
+    assert (status, error["type"]) == (1, "GuestFailureError") and "exit code 9" in str(error["message"])
+    assert not proof.exists()
 
 
 def test_new_refuses_what_exists_and_names_that_are_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,41 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import random
-import struct
 
 import pytest
 
+from tests.unit.vm.elf_files import EXECUTE, READ, WRITE, code, elf
 from zk.errors import ElfError, ZkError
 from zk.vm.elf import load_elf
 
-READ, WRITE, EXECUTE = 4, 2, 1
 NOP = 0x13
-
-
-def elf(
-    segments: list[tuple[int, bytes, int, int]],
-    *,
-    entry: int = 0x1000,
-    kind: int = 2,
-    machine: int = 243,
-    flags: int = 0,
-    identity: bytes = b"\x7fELF\x01\x01\x01",
-) -> bytes:
-    """An executable with segments (address, content, memory bytes, flags)."""
-    count = len(segments)
-    offset = 52 + 32 * count
-    header = struct.pack(
-        "<16sHHIIIIIHHHHHH", identity.ljust(16, b"\0"), kind, machine, 1, entry, 52, 0, flags, 52, 32, count, 0, 0, 0
-    )
-    table, body = b"", b""
-    for address, content, memory, access in segments:
-        table += struct.pack("<8I", 1, offset + len(body), address, address, len(content), memory, access, 4)
-        body += content
-    return header + table + body
-
-
-def code(*words: int) -> bytes:
-    return struct.pack(f"<{len(words)}I", *words)
 
 
 def test_segments_become_instructions_image_and_zero_memory() -> None:

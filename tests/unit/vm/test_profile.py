@@ -22,6 +22,7 @@ from tests.unit.vm.assembler import (
     store,
 )
 from tests.unit.vm.command import blindbook
+from tests.unit.vm.elf_files import EXECUTE, code, elf
 from zk.flame_graph import flame_graph, folded
 from zk.machine.keys import chip_keys, smallest_log_rows
 from zk.machine.shape import derive_shape
@@ -159,3 +160,13 @@ def test_profile_command(merkle_path: Path, tmp_path: Path, capsys: pytest.Captu
     assert f"{total:,} cells" in (tmp_path / "a.svg").read_text()
     status, out, _ = blindbook(capsys, "zkvm", "profile", str(merkle_path), *hints, *calls)
     assert status == 0 and "_start > main" in out and "PATH_H" in out
+
+
+def test_costs_of_a_proof_where_the_configuration_makes_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run of 2^20 and some more cycles: two shards in P2, one proof in K."""
+    text = code(*constant(5, 1 << 19), immediate_form("addi", 5, 5, -1), branch("bne", 5, 0, -4), *finish())
+    guest = tmp_path / "guest.elf"
+    guest.write_bytes(elf([(0x1000, text, len(text), EXECUTE)]))
+    for config, is_one in (("P2", False), ("K", True)):
+        status, out, _ = blindbook(capsys, "zkvm", "profile", str(guest), "--config", config, "--json")
+        assert status == 0 and (json.loads(out)["proof"] is not None) is is_one

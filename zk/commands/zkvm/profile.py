@@ -62,7 +62,7 @@ def profile(
 ) -> None:
     """Execute a guest and show its cycles by function and the cells of its proof by chip."""
     from zk.files import read_bytes
-    from zk.shards.plan import SHARD_CYCLES
+    from zk.shards.programs import shard_size
     from zk.vm.keys import TWINS
     from zk.vm.machine import rv32im_machine
     from zk.vm.profile import profile_guest
@@ -76,7 +76,7 @@ def profile(
         machine, _ = rv32im_machine(program, names, twins=TWINS[config.value])
         content = read_bytes(elf, FILE_BYTES_LIMIT)
         with described_faults(elf, program, words, names):
-            result = profile_guest(program, content, machine, words, names, max_cycles, SHARD_CYCLES)
+            result = profile_guest(program, content, machine, words, names, max_cycles, shard_size(config.value)[0])
         weights = {path: int(getattr(cost, weight.value)) for path, cost in result.paths.items()}
         if flame is not None:
             title = f"{elf.name}: {sum(weights.values()):,} {weight.value}"
