@@ -11,7 +11,6 @@ from zk.air.check import evaluate
 from zk.air.chip import Bus, Chip
 from zk.air.expression import P
 from zk.chips.buses import PROG
-from zk.determinism.cases import cases_of
 from zk.determinism.contracts import CONTRACTS, is_table_row
 from zk.determinism.pair import Pair
 from zk.determinism.polynomial import Polynomial, variables_of
@@ -51,7 +50,7 @@ def find_counterexample(chip: Chip, calls: frozenset[int], without: frozenset[st
 
 def _pairs(proof: ChipProof) -> Iterator[Pair]:
     """Pairs of rows in every case, split and with the operands of the statement's example."""
-    for case in cases_of(proof.chip):
+    for case in proof.cases():
         row = proof.row({**case, **proof.statement.example})
         for values in proof.split_values(row) if row.feasible else ():
             part = proof.row(

@@ -14,23 +14,25 @@ from zk.chips.buses import DELEG, PROG
 from zk.chips.frame import Columns
 from zk.determinism.cases import case_name, cases_of, coded_columns, op_of
 from zk.determinism.contracts import CONTRACTS, TABLES, Range
-from zk.determinism.correctness import Correctness
+from zk.determinism.correctness import Correctness, unexpected_messages
 from zk.determinism.obligations import Obligation, progress_obligations, range_obligations
 from zk.determinism.pair import LIMITS, Pair
 from zk.determinism.polynomial import Polynomial, constant_value, variable, variables_of
 from zk.determinism.question import Answer, Copy, Question
 from zk.determinism.row import Message, Row
+from zk.determinism.semantics import is_stated
 from zk.determinism.statements import Statement, statement_of
 from zk.determinism.translation import build_row
+from zk.vm.isa import OpCode
 
 LIMIT = 1_000_000
-CLAIMS = ("case", "outputs", "ranges", "progress", "semantics", "one case per input")
+CLAIMS = ("case", "outputs", "ranges", "progress", "messages", "semantics", "one case per input")
 CONTRADICTION = "case contradicts a constraint"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One proven or open claim about a chip in one case."""
+    """One proven or open claim about a chip in one case; `given`: columns that it takes as the prover's choice, and why."""
 
     chip: str
     case: str
@@ -39,6 +41,7 @@ class Finding:
     method: str
     seconds: float
     detail: str = ""
+    given: tuple[str, ...] = ()
 
 
 def calls_of(machine: Machine) -> frozenset[int]:
@@ -66,11 +69,12 @@ class ChipProof:
 
     def findings(self, claims: Collection[str] = CLAIMS) -> Iterator[Finding]:
         """Proves every claim, or those named; the caller decides what an open one means."""
-        rows = [self.row(case) for case in cases_of(self.chip)]
+        rows = [self.row(case) for case in self.cases()]
         for row in rows:
             for claim, prove in self._claims(row).items():
                 if claim in claims:
-                    yield self._timed(case_name(self.chip, row), claim, prove)
+                    finding = self._timed(case_name(self.chip, row), claim, prove)
+                    yield replace(finding, given=self._given(row)) if claim == "outputs" else finding
         if "one case per input" in claims and len(rows) > 1:
             yield self._timed("all", "one case per input", partial(self._distinct, rows))
 
@@ -83,9 +87,16 @@ class ChipProof:
             "ranges": partial(self._kept, row, range_obligations),
             "progress": partial(self._kept, row, progress_obligations),
         }
-        if op_of(row) is not None and Correctness(row).is_stated:
-            claims["semantics"] = partial(self._effects, row)
+        op = op_of(row)
+        if op is not None:
+            claims["messages"] = partial(self._messages, row, OpCode(op))
+            if is_stated(OpCode(op)):
+                claims["semantics"] = partial(self._effects, row)
         return claims
+
+    def cases(self) -> list[dict[str, int]]:
+        """The cases of the chip. Raises DeterminismError where a rule that decides them is left out."""
+        return cases_of(self.chip, self.without)
 
     def row(self, case: Mapping[str, int]) -> Row:
         """A row in this case."""
@@ -112,11 +123,25 @@ class ChipProof:
     def pair(self, row: Row, known: frozenset[int] = frozenset()) -> Pair:
         """Two rows of this case in which the choices, and what is already known, agree."""
         names = self.chip.column_names
-        free = [name for name, choice in self.statement.choices.items() if row.fixed[names.index(choice.only_with)]]
-        chosen = {names.index(name) for name in (*free, *self.chip.preprocessed, *self.chip.virtual)}
+        chosen = {names.index(name) for name in self.agreeing_columns(row)}
         make = self.statement.product
         columns = Columns({name: column(number) for number, name in enumerate(names)})
         return Pair(row, None if make is None else make(columns), (chosen | known) - set(row.fixed))
+
+    def agreeing_columns(self, row: Row) -> list[str]:
+        """Columns in which two rows agree whatever they receive: choices of the case, setup, what the verifier computes."""
+        return [*self._choices(row), *self.chip.preprocessed, *self.chip.virtual]
+
+    def _choices(self, row: Row) -> dict[str, str]:
+        """The columns that the prover chooses in this case, with the reasons why it may."""
+        names, choices = self.chip.column_names, self.statement.choices
+        return {name: c.reason for name, c in choices.items() if row.fixed[names.index(c.only_with)]}
+
+    def _given(self, row: Row) -> tuple[str, ...]:
+        by_reason: dict[str, list[str]] = {}
+        for name, reason in self._choices(row).items():
+            by_reason.setdefault(reason, []).append(name)
+        return tuple(f"{', '.join(names)}: {reason}" for reason, names in by_reason.items())
 
     def _split(self, row: Row, pair: Pair) -> tuple[str, str]:
         """The split columns agree, so each of their values is a case of its own."""
@@ -143,6 +168,9 @@ class ChipProof:
         return {name: row.fixed[names.index(name)] for name in (*self.chip.selectors, *coded_columns(self.chip))}
 
     # Instructions do what the ISA says
+
+    def _messages(self, row: Row, op: OpCode) -> tuple[str, str]:
+        return "structure", "; ".join(unexpected_messages(row, op))
 
     def _effects(self, row: Row) -> tuple[str, str]:
         asked, still_open = 0, []

@@ -10,6 +10,7 @@ import numpy as np
 from rich.table import Table
 
 from zk.air.chip import Chip, Machine
+from zk.determinism.cases import cases_of
 from zk.determinism.proof import ChipProof, Finding, calls_of
 from zk.shards.machine import memory_machine, shard_machine
 from zk.vm.elf import GuestProgram
@@ -53,6 +54,12 @@ def distinct_chips() -> dict[str, Chip]:
     return result
 
 
+@cache
+def chips_without_cases() -> frozenset[str]:
+    """Tables that only offer rows: there is nothing to prove of them."""
+    return frozenset(name for name, chip in distinct_chips().items() if not cases_of(chip))
+
+
 def calls() -> frozenset[int]:
     """Numbers of the calls that coprocessors answer."""
     return calls_of(machines()[0])
@@ -73,9 +80,9 @@ def prove_chips(names: Sequence[str], processes: int = 1) -> Iterator[list[Findi
 
 
 def table_of(findings: Iterable[Finding]) -> Table:
-    """Chip, case, claim, whether it is proven, method and seconds."""
+    """Chip, case, claim, whether it is proven and given which choices, method and seconds."""
     table = Table("chip", "case", "claim", "result", "method", "seconds", box=None)
     for f in findings:
-        result = "proven" if f.proven else f"OPEN: {f.detail}"
+        result = ("proven" if f.proven else f"OPEN: {f.detail}") + "".join(f"; given {given}" for given in f.given)
         table.add_row(f.chip, f.case, f.claim, result, f.method, f"{f.seconds:.2f}")
     return table

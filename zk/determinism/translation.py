@@ -145,12 +145,13 @@ class _RowBuilder:
             linear = [monomial for monomial in form if monomial]
             if len(linear) == 1 and len(linear[0]) == 1:
                 found[linear[0][0]] = -form.get((), 0) * pow(form[linear[0]], -1, P) % P
-        for interaction in self.program.interactions:
+        for position, interaction in enumerate(self.program.interactions):
             table = TABLES.get(interaction.bus)
             if (
                 table is not None
                 and table.complete is not None
                 and constant_value(self.forms[interaction.multiplicity])
+                and lookup_rule(self.chip, position) not in self.without
             ):
                 found |= self._fixed_by_table(table, [self.forms[node] for node in interaction.message])
         self.row.fixed |= found
@@ -180,13 +181,12 @@ class _RowBuilder:
         return nodes
 
     def _boolean_nodes(self) -> set[int]:
-        """Nodes x with x (x - 1) = 0 that are no columns."""
+        """Nodes x with x (x - 1) = 0 and no further factor, which could be what is 0."""
         result = set()
         for _, node in self.constraints:
             factors = self._factors(node)
-            for x in factors:
-                if any(self._is_one_less(y, x) for y in factors):
-                    result.add(x)
+            if len(factors) == 2:
+                result |= {x for x in factors if any(self._is_one_less(y, x) for y in factors)}
         return result
 
     def _is_one_less(self, y: int, x: int) -> bool:
