@@ -26,12 +26,16 @@ Assignment = dict[str, int]  # column -> canonical value
 
 @dataclass(frozen=True, slots=True)
 class Counterexample:
-    """Two rows of a chip with one output that differs, when the rules in `without` are left out."""
+    """Two rows of a chip with one output that differs, when the rules in `without` are left out.
+
+    `agreeing` are the columns that have one value in both: the prover's choices, preprocessed and virtual ones.
+    """
 
     chip: Chip
     without: frozenset[str]
     output: str
     rows: tuple[Assignment, Assignment]
+    agreeing: tuple[str, ...] = ()
 
 
 def find_counterexample(chip: Chip, calls: frozenset[int], without: frozenset[str]) -> Counterexample | None:
@@ -42,9 +46,11 @@ def find_counterexample(chip: Chip, calls: frozenset[int], without: frozenset[st
         pair.propagate()
         for name, form in pair.open_outputs():
             found = _solve(pair, form)
-            example = None if found is None else Counterexample(chip, without, name, found)
-            if example is not None and not check_counterexample(example):
-                return example
+            if found is not None:
+                agreeing = tuple(proof.agreeing_columns(pair.row))
+                example = Counterexample(chip, without, name, found, agreeing)
+                if not check_counterexample(example):
+                    return example
     return None
 
 
@@ -133,6 +139,12 @@ def check_counterexample(example: Counterexample) -> list[str]:
         for constraint, node in zip(chip.constraints, program.constraints, strict=True)
         if constraint.name not in example.without and values[node].any()
     ]
+    first, second = example.rows
+    wrong += [
+        f"column {name} must agree, found {first[name]} and {second[name]}"
+        for name in example.agreeing
+        if first[name] != second[name]
+    ]
     changed = False
     for position, interaction in enumerate(program.interactions):
         multiplicity = values[interaction.multiplicity].tolist()
@@ -158,7 +170,7 @@ def _wrong_messages(bus: Bus, multiplicity: int, rows: list[tuple[int, ...]]) ->
             f"{bus.name} never holds {row}"
             for row in rows
             for at, r in received.items()
-            if not r.low <= row[at] <= r.high
+            if not r.contains(row[at])
         ]
     keys = (0,) if bus == PROG else () if bus.kind == "lookup" else CONTRACTS[bus.number].keys
     is_input = bus == PROG or bus.kind == "permutation"

@@ -7,10 +7,9 @@ exact. So the question has at least the solutions of the row: `unsat` is a proof
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-from typing import Literal as Choice
 
 import cvc5
 from cvc5 import Kind
@@ -29,10 +28,10 @@ from zk.determinism.polynomial import (
 from zk.determinism.row import Clause, Literal, Row
 from zk.vm.isa import OpCode
 
-Answer = Choice["unsat", "sat", "unknown"]
+Answer = typing.Literal["unsat", "sat", "unknown"]
 _SHARED_TERMS = 6  # longer sums of shared terms become one residue
 
-Term = Any  # cvc5.Term; the package has no types
+Term = typing.Any  # cvc5.Term; the package has no types
 
 
 @dataclass(frozen=True, slots=True)
