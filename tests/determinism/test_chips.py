@@ -24,6 +24,7 @@ def test_what_a_row_receives_determines_what_it_sends(name: str) -> None:
     claims = Counter(finding.claim for finding in findings)
     assert (count > 0) is (name not in TABLES)
     assert (claims["outputs"], claims["ranges"], claims["progress"]) == (count, count, count)
+    assert claims["messages"] == (count if distinct_chips()[name].op_codes else 0)
     assert claims["one case per input"] == (count > 1)
     assert [finding for finding in findings if not finding.proven] == []
 

@@ -1,8 +1,9 @@
-"""Rows of honest runs satisfy the solver's questions in every case of every chip: no case is proven from a contradiction.
+"""Rows of honest runs satisfy the questions of every case of every chip: no case is proven from a contradiction.
 
-One row is asked about for each case and each value of the split columns that occurs. Clauses with more than `LONGEST_CLAUSE`
-variables are left out of the question (the rounds of Poseidon2, in P2 and PATH): long sums of full residues are slow for the
-solver, and the proofs use them by structure. That honest rows satisfy these is what the checks of traces show.
+One row is asked about for each case and each value of the split columns that occurs. Clauses with more than
+`LONGEST_CLAUSE` variables are left out of the question (the rounds of Poseidon2, in P2 and PATH): long sums of full
+residues are slow for the solver, and the proofs use them by structure. That honest rows satisfy these is what the
+checks of traces show.
 """
 
 from __future__ import annotations

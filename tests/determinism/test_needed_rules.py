@@ -1,4 +1,4 @@
-"""Without a rule that it needs, a chip is no function: the solver finds two rows, and exact evaluation confirms them."""
+"""Without a rule that it needs, a chip is no function: the solver finds two rows, exact evaluation confirms them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m zk.determinism [CHIP ...]`: proves that the rows of the chips are functions, and prints what was proven."""
+"""`python -m zk.determinism [CHIP ...]`: proves the claims about the rows of the chips, and prints them."""
 
 from __future__ import annotations
 

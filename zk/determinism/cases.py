@@ -17,10 +17,10 @@ from zk.vm.isa import OpCode
 
 
 def cases_of(chip: Chip, without: frozenset[str] = frozenset()) -> list[dict[str, int]]:
-    """All assignments of the selectors, and of the codes of LOGIC lookups, that the chip's constraints on selectors admit.
+    """All values of the selectors, and of the codes of LOGIC lookups, that the chip's constraints on selectors admit.
 
-    Where all selectors are 0 a row sends and receives nothing and is no case. Raises DeterminismError where `without` names a
-    constraint on selectors alone: without it a selector need not be 0 or 1, and the cases would not be all.
+    Where all selectors are 0 a row sends and receives nothing and is no case. Raises DeterminismError where `without`
+    names a constraint on selectors alone: without it a selector need not be 0 or 1, and the cases would not be all.
     """
     names = chip.column_names
     numbers = {names.index(name): name for name in chip.selectors}

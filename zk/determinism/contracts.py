@@ -1,8 +1,8 @@
 """What the other end of a bus guarantees for a received or looked-up tuple, and what a sent tuple must guarantee.
 
-A row may assume what every sender of the bus is proven to guarantee. The induction runs along the paths that tuples form on
-their buses: that every row leads its path on, and who may begin one, is a claim of its own (`Progress`). The verifier's own terms
-(public values, section 14) and the setup checks of ROM and IMG are its base.
+A row may assume what every sender of the bus is proven to guarantee. The induction runs along the paths that tuples
+form on their buses: that every row leads its path on, and who may begin one, is a claim of its own (`Progress`). The
+verifier's own terms (public values, section 14) and the setup checks of ROM and IMG are its base.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ ARGUMENT = Range(0, ADDRESS_LIMIT - 1)
 class Progress:
     """How a row leads the paths of a bus on: a send continues the tuple that the row received last before it.
 
-    Entry `entry` grows by `step` (None: by any positive number, and then orders the accesses of a row), and the keys stay. A
-    row of the chips `begun_by`, and of no others, may begin one path, with the entry 0.
+    Entry `entry` grows by `step` (None: by any positive number, and then orders the accesses of a row), and the keys
+    stay. A row of the chips `begun_by`, and of no others, may begin one path, with the entry 0.
     """
 
     entry: int
@@ -65,8 +65,8 @@ class Progress:
 class Contract:
     """A permutation bus.
 
-    `keys` are the entries of a received tuple by which a row asks for it; the others are then fixed by other rows. `received`
-    may be assumed, `sent` and `progress` must be proven. `clock` is the entry with the clk of the row.
+    `keys` are the entries of a received tuple by which a row asks for it; the others are then fixed by other rows.
+    `received` may be assumed, `sent` and `progress` must be proven. `clock` is the entry with the clk of the row.
     """
 
     bus: Bus

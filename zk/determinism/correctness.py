@@ -31,7 +31,7 @@ class Access:
 
 
 def accesses_of(row: Row) -> dict[int, Access]:
-    """The accesses of an instruction row by slot, the first of each slot. Raises DeterminismError for a row without STATE."""
+    """The accesses of an instruction row by slot, the first of each. Raises DeterminismError where STATE is missing."""
     result: dict[int, Access] = {}
     clock = next((message.entries[1] for message in row.received if message.bus == STATE), None)
     if clock is None:
@@ -48,7 +48,7 @@ def accesses_of(row: Row) -> dict[int, Access]:
 
 
 def unexpected_messages(row: Row, op: OpCode) -> list[str]:
-    """What the row receives and sends beside one step of STATE, one access of each slot, and what the instruction may send.
+    """What the row receives and sends beside one step of STATE, one access of each slot, and what an ECALL may send.
 
     Effects are read from these, so anything else would be an effect that no claim speaks of.
     """

@@ -1,4 +1,4 @@
-"""Two assignments that satisfy a chip, have the same inputs and different outputs: found by the solver, checked in the field."""
+"""Two rows that satisfy a chip with the same inputs and different outputs: found by solver, checked in the field."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ class Pair:
                     self._solve(clause.literals[0].polynomial)
 
     def _is_admitted(self, message: Message) -> bool:
-        """A received tuple is an input once all that this row sent before on its bus agrees: then so does what others answer."""
+        """A received tuple is an input once all that this row sent before on its bus agrees: then so do the answers."""
         earlier = (other for other in self.row.sent if other.bus == message.bus and self._precedes(other, message))
         return all(self.agrees(entry) for other in earlier for entry in other.entries)
 

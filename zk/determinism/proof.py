@@ -32,7 +32,7 @@ CONTRADICTION = "case contradicts a constraint"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One proven or open claim about a chip in one case; `given`: columns that it takes as the prover's choice, and why."""
+    """One proven or open claim about a chip in one case; `given`: columns that are the prover's choice, and why."""
 
     chip: str
     case: str
@@ -79,7 +79,7 @@ class ChipProof:
             yield self._timed("all", "one case per input", partial(self._distinct, rows))
 
     def _claims(self, row: Row) -> dict[str, Callable[[], tuple[str, str]]]:
-        """The claims about one case. A case that cannot be is one open claim: what is proven of it would say nothing."""
+        """The claims about one case. A case that cannot be is one open claim: proofs about it would say nothing."""
         if not row.feasible:
             return {"case": lambda: ("structure", CONTRADICTION)}
         claims: dict[str, Callable[[], tuple[str, str]]] = {
@@ -129,7 +129,7 @@ class ChipProof:
         return Pair(row, None if make is None else make(columns), (chosen | known) - set(row.fixed))
 
     def agreeing_columns(self, row: Row) -> list[str]:
-        """Columns in which two rows agree whatever they receive: choices of the case, setup, what the verifier computes."""
+        """Columns in which two rows agree whatever they receive: choices of the case, preprocessed and virtual ones."""
         return [*self._choices(row), *self.chip.preprocessed, *self.chip.virtual]
 
     def _choices(self, row: Row) -> dict[str, str]:

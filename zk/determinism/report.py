@@ -21,7 +21,7 @@ _ECALL = 0x73
 
 @cache
 def machines() -> tuple[Machine, ...]:
-    """The machine with every coprocessor and every second instance, that of a shard, and that of the memory of all shards.
+    """The machine with every coprocessor and every second instance, that of a shard, and that of all shards' memory.
 
     Their program is one instruction: chips depend on it by the heights of tables only.
     """
@@ -36,7 +36,7 @@ def machines() -> tuple[Machine, ...]:
 
 @cache
 def distinct_chips() -> dict[str, Chip]:
-    """The chips of all machines by name, without second instances: those whose expressions are those of an earlier chip."""
+    """The chips of all machines by name, without second instances: those with the expressions of an earlier chip."""
     seen: set[object] = set()
     result = {}
     for chip in (chip for machine in machines() for chip in machine.chips):

@@ -56,11 +56,11 @@ class Message:
 class Row:
     """A row of a chip with some columns fixed.
 
-    Variables are numbered: columns, then nodes of the chip's program that are looked up or multiplied, then auxiliary ones.
-    `ranges` bound an integer representative of each variable; the width is below p, so it is unique; `domains` list the
-    values of some. `fixed` columns do not occur any more. `feasible` is false where the case contradicts a constraint already. `witnesses` are columns that can be
-    chosen freely to satisfy the one constraint in which they occur; that constraint, kept in `witness_equations`, is
-    replaced by what it implies.
+    Variables are numbered: columns, then nodes of the chip's program that are looked up or multiplied, then auxiliary
+    ones. `ranges` bound an integer representative of each variable; the width is below p, so it is unique; `domains`
+    list the values of some. `fixed` columns do not occur any more. `feasible` is false where the case contradicts a
+    constraint already. `witnesses` are columns that can be chosen freely to satisfy the one constraint in which they
+    occur; that constraint, kept in `witness_equations`, is replaced by what it implies.
     """
 
     chip: Chip

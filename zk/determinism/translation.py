@@ -38,9 +38,9 @@ def build_row(
 ) -> Row:
     """The row of a chip where `case` gives the values of some columns, all selectors among them.
 
-    `calls` are the numbers of the calls that some coprocessor of the machine answers. `without` names rules (constraints by
-    name, lookups by `lookup_rule`) that are left out, to ask whether they are needed. Raises DeterminismError where a
-    multiplicity is not decided by the case, and for a bus without contract.
+    `calls` are the numbers of the calls that some coprocessor of the machine answers. `without` names rules
+    (constraints by name, lookups by `lookup_rule`) that are left out, to ask whether they are needed. Raises
+    DeterminismError where a multiplicity is not decided by the case, and for a bus without contract.
     """
     builder = _RowBuilder(chip, case, without)
     row = builder.build()
@@ -135,7 +135,7 @@ class _RowBuilder:
             self.forms[node] = variable(self._variable(node))
 
     def _fix_columns(self) -> bool:
-        """Notes columns that constraints and table rows now give as constants, and forms that are 0; whether any is new."""
+        """Notes columns that constraints and table rows give as constants, and forms that are 0; whether any is new."""
         found: dict[int, int] = {}
         zeros = len(self._zeros)
         for _, node in self.constraints:
@@ -232,8 +232,8 @@ class _RowBuilder:
                 continue
             if multiplicity not in (1, P - 1):
                 raise DeterminismError(
-                    f"chip {self.chip.name}, interaction {position} on {bus.name}: expected multiplicity 0, 1 or -1 in the "
-                    f"case {self.row.fixed}, found {multiplicity}"
+                    f"chip {self.chip.name}, interaction {position} on {bus.name}: expected multiplicity 0, 1 or -1 "
+                    f"in the case {self.row.fixed}, found {multiplicity}"
                 )
             message = Message(bus, tuple(self.forms[node] for node in interaction.message), position)
             kind = row.looked_up if bus.kind == "lookup" else row.sent if multiplicity == 1 else row.received
