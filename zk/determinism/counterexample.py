@@ -167,10 +167,7 @@ def _wrong_messages(bus: Bus, multiplicity: int, rows: list[tuple[int, ...]]) ->
     else:
         received = CONTRACTS[bus.number].received
         wrong = [
-            f"{bus.name} never holds {row}"
-            for row in rows
-            for at, r in received.items()
-            if not r.contains(row[at])
+            f"{bus.name} never holds {row}" for row in rows for at, r in received.items() if not r.contains(row[at])
         ]
     keys = (0,) if bus == PROG else () if bus.kind == "lookup" else CONTRACTS[bus.number].keys
     is_input = bus == PROG or bus.kind == "permutation"
