@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from zk.air.chip import Bus, Chip, Interaction
-from zk.air.expression import ZERO, Expr, const
-from zk.chips.buses import ACC, DELEG, GLOBAL, MEM, PATH, STATE
+from zk.air.expression import ZERO, Expr, column, const
+from zk.chips.buses import ACC, DELEG, GLOBAL, HALT, MEM, OUT, PATH, STATE
+from zk.determinism.contracts import CONTRACTS
 from zk.determinism.proof import ChipProof
 from zk.determinism.report import calls, distinct_chips
 
@@ -78,10 +79,28 @@ def test_without_the_lookup_of_a_distance_a_row_may_go_back(name: str) -> None:
     assert "grows" in open_progress(distinct_chips()[name], frozenset({NEEDED[name]}))
 
 
-@pytest.mark.parametrize(("name", "bus"), [("P2", MEM), ("ADDI", STATE), ("REFRESH", MEM)])
-def test_no_other_chip_may_begin_a_path(name: str, bus: Bus) -> None:
+@pytest.mark.parametrize(
+    ("name", "bus", "expected"),
+    [
+        ("P2", MEM, "begin a path"),
+        ("ADDI", STATE, "begin a path"),
+        ("REFRESH", MEM, "begin a path"),
+        ("ZERO", MEM, "MEM[0] stays"),
+        ("P2", OUT, "is an instruction's"),
+        ("REFRESH", HALT, "is an instruction's"),
+        ("DOT_H", DELEG, "is an instruction's"),
+    ],
+)
+def test_no_other_row_may_begin_a_path_or_speak_for_an_instruction(name: str, bus: Bus, expected: str) -> None:
     chip = distinct_chips()[name]
-    message = [const(0) for _ in range(bus.length)]
-    selector = chip.interactions[0].multiplicity * -1
-    extra = Interaction(bus, selector, tuple(message))
-    assert "begin a path" in open_progress(replace(chip, interactions=[*chip.interactions, extra]))
+    message = tuple(const(0) for _ in range(bus.length))
+    extra = Interaction(bus, column(chip.column_names.index("sel")), message)
+    assert expected in open_progress(replace(chip, interactions=[*chip.interactions, extra]))
+
+
+def test_every_bus_that_a_chip_continues_has_a_progress() -> None:
+    for chip in distinct_chips().values():
+        interactions = [i for i in (*chip.interactions, *chip.global_interactions) if i.bus.kind == "permutation"]
+        received = {i.bus.number for i in interactions if i.multiplicity.left is ZERO}
+        sent = {i.bus.number for i in interactions if i.multiplicity.left is not ZERO}
+        assert all(CONTRACTS[number].progress is not None for number in received & sent)

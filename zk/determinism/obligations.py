@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from zk.chips.buses import MEM
+from zk.chips.buses import MEM, PROG
 from zk.determinism.contracts import CONTRACTS, Contract, Range
 from zk.determinism.polynomial import Polynomial, combine, constant
 from zk.determinism.row import Message, Row
@@ -32,6 +32,10 @@ def progress_obligations(row: Row) -> Iterator[Obligation]:
             elif sent is not None:
                 yield _begins(row, contract, sent, begun)
                 begun += 1
+    is_instruction = any(message.bus == PROG for message in row.looked_up)
+    for message in row.sent:
+        if CONTRACTS[message.bus.number].progress is None and not is_instruction:
+            yield f"interaction {message.position} on {message.bus.name} is an instruction's", *_NEVER
     yield from _keeps_the_clock(row, clock)
     for received, sent in row.steps(MEM):
         if received is not None and sent is not None:
