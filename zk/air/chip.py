@@ -49,8 +49,9 @@ class Chip:
     """Columns, constraints, interactions of one chip, filled by its builder in declaration order.
 
     `height_log_min` and `height_log_max` bound the log2 of the height; a chip with preprocessed columns has both equal.
-    `op_codes`: the instructions whose rows the chip holds. `selectors` are the columns that are zero on every padding row. The main columns of a `boundary` chip are committed apart, before
-    the challenges of `global_interactions` exist, which balance over all shards of a run and not within one proof (section 15).
+    `op_codes`: the instructions whose rows the chip holds. `selectors` are the columns that are zero on every padding
+    row. The main columns of a `boundary` chip are committed apart, before the challenges of `global_interactions`
+    exist, which balance over all shards of a run and not within one proof (section 15).
     """
 
     name: str

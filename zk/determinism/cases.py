@@ -12,14 +12,23 @@ from zk.chips.buses import LOGIC, PROG
 from zk.determinism.contracts import TABLES
 from zk.determinism.polynomial import constant_value
 from zk.determinism.row import Row
+from zk.errors import DeterminismError
 from zk.vm.isa import OpCode
 
 
-def cases_of(chip: Chip) -> list[dict[str, int]]:
-    """All assignments of the selectors, and of the codes of LOGIC lookups, that the chip's constraints on selectors admit and that send or receive something."""
+def cases_of(chip: Chip, without: frozenset[str] = frozenset()) -> list[dict[str, int]]:
+    """All values of the selectors, and of the codes of LOGIC lookups, that the chip's constraints on selectors admit.
+
+    Where all selectors are 0 a row sends and receives nothing and is no case. Raises DeterminismError where `without`
+    names a constraint on selectors alone: without it a selector need not be 0 or 1, and the cases would not be all.
+    """
     names = chip.column_names
     numbers = {names.index(name): name for name in chip.selectors}
-    own = [monomials(c.expr) for c in chip.constraints if columns_of(c.expr) <= set(numbers)]
+    deciding = [constraint for constraint in chip.constraints if columns_of(constraint.expr) <= set(numbers)]
+    left_out = sorted(without & {constraint.name for constraint in deciding})
+    if left_out:
+        raise DeterminismError(f"chip {chip.name}: {left_out} decide the cases, and cannot be left out")
+    own = [monomials(constraint.expr) for constraint in deciding]
     result = []
     for values in product((1, 0), repeat=len(numbers)):
         assignment = dict(zip(numbers, values, strict=True))

@@ -1,6 +1,7 @@
 """What the other end of a bus guarantees for a received or looked-up tuple, and what a sent tuple must guarantee.
 
-A row may assume what every sender of the bus is proven to guarantee: the induction runs over clk and timestamps, and the
+A row may assume what every sender of the bus is proven to guarantee. The induction runs along the paths that tuples
+form on their buses: that every row leads its path on, and who may begin one, is a claim of its own (`Progress`). The
 verifier's own terms (public values, section 14) and the setup checks of ROM and IMG are its base.
 """
 
@@ -10,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from zk.air.chip import Bus
+from zk.air.expression import P
 from zk.chips.buses import ACC, DELEG, GLOBAL, HALT, LOGIC, MEM, ORD, OUT, PATH, PROG, R16, SH, STATE, U8P
 from zk.errors import DeterminismError, SetupError
 from zk.machine.boundary import SHARD_NUMBER_MAX
@@ -32,6 +34,11 @@ class Range:
         values = range(self.low, self.high + 1, self.step)
         return [value for value in values if not self.powers or value.bit_count() == 1]
 
+    def contains(self, value: int) -> bool:
+        """Whether the integer is one of them."""
+        is_step = self.low <= value <= self.high and (value - self.low) % self.step == 0
+        return is_step and (not self.powers or value.bit_count() == 1)
+
 
 BYTE, LIMB, BIT = Range(0, 255), Range(0, 65535), Range(0, 1)
 CLK = Range(1, CLK_END_MAX - 1)  # rows before the end of the STATE path; its end is a public value <= CLK_END_MAX
@@ -42,38 +49,77 @@ ARGUMENT = Range(0, ADDRESS_LIMIT - 1)
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How a row leads the paths of a bus on: a send continues the tuple that the row received last before it.
+
+    Entry `entry` grows by `step` (None: by any positive number, and then orders the accesses of a row), and the keys
+    stay. A row of the chips `begun_by`, and of no others, may begin one path, with the entry 0.
+    """
+
+    entry: int
+    step: int | None = None
+    begun_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Contract:
     """A permutation bus.
 
-    `keys` are the entries of a received tuple by which a row asks for it; the others are then fixed by other rows. `received`
-    may be assumed, `sent` must be proven. `by_time` says which entry of the send that completes an access orders the accesses
-    of a row; None where the order of declaration does.
+    `keys` are the entries of a received tuple by which a row asks for it; the others are then fixed by other rows.
+    `received` may be assumed, `sent` and `progress` must be proven. `clock` is the entry with the clk of the row.
     """
 
     bus: Bus
     keys: tuple[int, ...] = ()
     received: Mapping[int, Range] = field(default_factory=dict)
     sent: Mapping[int, Range] = field(default_factory=dict)
-    by_time: int | None = None
+    progress: Progress | None = None
+    clock: int | None = None
+
+    @property
+    def ordering(self) -> int | None:
+        """The entry that orders the accesses of a row; None where the order of declaration does."""
+        return None if self.progress is None or self.progress.step is not None else self.progress.entry
+
+    @property
+    def gap(self) -> Range:
+        """sent - received - 1 mod p of an entry that grows: between two values of its range no smaller one is meant."""
+        assert self.progress is not None
+        bounds = self.received[self.progress.entry]
+        width = bounds.high - bounds.low
+        return Range(0, min(width, P - 2 - width))
 
 
 CONTRACTS = {
     contract.bus.number: contract
     for contract in (
-        Contract(STATE, received={1: CLK}),
-        Contract(MEM, (0,), {1: TIME, 2: LIMB, 3: LIMB}, {1: TIME, 2: LIMB, 3: LIMB}, by_time=1),
-        Contract(GLOBAL, (0,), {1: LIMB, 2: LIMB, 3: SHARD}, {1: LIMB, 2: LIMB, 3: SHARD}, by_time=3),
-        Contract(ORD, received={0: RAM}, sent={0: RAM}),
+        Contract(STATE, received={1: CLK}, progress=Progress(1, 1), clock=1),
+        Contract(
+            MEM,
+            (0,),
+            {1: TIME, 2: LIMB, 3: LIMB},
+            {1: TIME, 2: LIMB, 3: LIMB},
+            Progress(1, begun_by=("IMG", "ZERO", "BOUNDARY")),
+        ),
+        Contract(
+            GLOBAL,
+            (0,),
+            {1: LIMB, 2: LIMB, 3: SHARD},
+            {1: LIMB, 2: LIMB, 3: SHARD},
+            Progress(3, begun_by=("GIMG", "GZERO")),
+        ),
+        Contract(ORD, received={0: RAM}, sent={0: RAM}, progress=Progress(0)),
         Contract(
             DELEG,
             (0,),
             {1: CLK, 2: ARGUMENT, 3: ARGUMENT, 4: ARGUMENT},
             {1: CLK, 2: ARGUMENT, 3: ARGUMENT, 4: ARGUMENT},
+            clock=1,
         ),
         Contract(HALT),
         Contract(OUT),
-        Contract(PATH, received={0: CLK}, sent={0: CLK}),
-        Contract(ACC, received={0: CLK}, sent={0: CLK}),
+        Contract(PATH, received={0: CLK}, sent={0: CLK}, progress=Progress(1, 1, ("PATH_H",)), clock=0),
+        Contract(ACC, received={0: CLK}, sent={0: CLK}, progress=Progress(1, 1, ("DOT_H",)), clock=0),
     )
 }
 
@@ -120,7 +166,7 @@ def is_table_row(bus: Bus, message: tuple[int, ...]) -> bool:
     if bus == PROG:
         return _is_rom_row(message)
     table = TABLES[bus.number]
-    if not all(r.low <= value <= r.high for r, value in zip(table.ranges, message, strict=True)):
+    if not all(r.contains(value) for r, value in zip(table.ranges, message, strict=True)):
         return False
     return table.complete is None or table.complete(message[: table.keys]) == message[table.keys :]
 

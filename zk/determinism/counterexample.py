@@ -1,4 +1,4 @@
-"""Two assignments that satisfy a chip, have the same inputs and different outputs: found by the solver, checked in the field."""
+"""Two rows that satisfy a chip with the same inputs and different outputs: found by solver, checked in the field."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from zk.air.check import evaluate
 from zk.air.chip import Bus, Chip
 from zk.air.expression import P
 from zk.chips.buses import PROG
-from zk.determinism.cases import cases_of
 from zk.determinism.contracts import CONTRACTS, is_table_row
 from zk.determinism.pair import Pair
 from zk.determinism.polynomial import Polynomial, variables_of
@@ -27,12 +26,16 @@ Assignment = dict[str, int]  # column -> canonical value
 
 @dataclass(frozen=True, slots=True)
 class Counterexample:
-    """Two rows of a chip with one output that differs, when the rules in `without` are left out."""
+    """Two rows of a chip with one output that differs, when the rules in `without` are left out.
+
+    `agreeing` are the columns that have one value in both: the prover's choices, preprocessed and virtual ones.
+    """
 
     chip: Chip
     without: frozenset[str]
     output: str
     rows: tuple[Assignment, Assignment]
+    agreeing: tuple[str, ...] = ()
 
 
 def find_counterexample(chip: Chip, calls: frozenset[int], without: frozenset[str]) -> Counterexample | None:
@@ -43,15 +46,17 @@ def find_counterexample(chip: Chip, calls: frozenset[int], without: frozenset[st
         pair.propagate()
         for name, form in pair.open_outputs():
             found = _solve(pair, form)
-            example = None if found is None else Counterexample(chip, without, name, found)
-            if example is not None and not check_counterexample(example):
-                return example
+            if found is not None:
+                agreeing = tuple(proof.agreeing_columns(pair.row))
+                example = Counterexample(chip, without, name, found, agreeing)
+                if not check_counterexample(example):
+                    return example
     return None
 
 
 def _pairs(proof: ChipProof) -> Iterator[Pair]:
     """Pairs of rows in every case, split and with the operands of the statement's example."""
-    for case in cases_of(proof.chip):
+    for case in proof.cases():
         row = proof.row({**case, **proof.statement.example})
         for values in proof.split_values(row) if row.feasible else ():
             part = proof.row(
@@ -134,6 +139,12 @@ def check_counterexample(example: Counterexample) -> list[str]:
         for constraint, node in zip(chip.constraints, program.constraints, strict=True)
         if constraint.name not in example.without and values[node].any()
     ]
+    first, second = example.rows
+    wrong += [
+        f"column {name} must agree, found {first[name]} and {second[name]}"
+        for name in example.agreeing
+        if first[name] != second[name]
+    ]
     changed = False
     for position, interaction in enumerate(program.interactions):
         multiplicity = values[interaction.multiplicity].tolist()
@@ -156,10 +167,7 @@ def _wrong_messages(bus: Bus, multiplicity: int, rows: list[tuple[int, ...]]) ->
     else:
         received = CONTRACTS[bus.number].received
         wrong = [
-            f"{bus.name} never holds {row}"
-            for row in rows
-            for at, r in received.items()
-            if not r.low <= row[at] <= r.high
+            f"{bus.name} never holds {row}" for row in rows for at, r in received.items() if not r.contains(row[at])
         ]
     keys = (0,) if bus == PROG else () if bus.kind == "lookup" else CONTRACTS[bus.number].keys
     is_input = bus == PROG or bus.kind == "permutation"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from zk.air.expression import P
 from zk.chips.buses import PROG
 from zk.determinism.contracts import CONTRACTS, TABLES
-from zk.determinism.polynomial import Monomial, Polynomial, combine, constant_value, variables_of
+from zk.determinism.polynomial import Monomial, Polynomial, centred, combine, constant_value, variables_of
 from zk.determinism.question import Answer, Copy, Question
 from zk.determinism.row import Clause, Message, Row
 from zk.determinism.statements import Product, Word
@@ -21,7 +21,7 @@ class Pair:
     """Two rows with equal inputs. `shared` grows with every variable that is proven to agree.
 
     Proofs are structural (a constraint is linear in one open variable with a constant factor; a table row is found by
-    entries that agree) or the solver's (`asked` counts its questions, `structural` is true while there was none).
+    entries that agree) or the solver's (`asked` counts its questions).
     """
 
     row: Row
@@ -88,12 +88,12 @@ class Pair:
                     self._solve(clause.literals[0].polynomial)
 
     def _is_admitted(self, message: Message) -> bool:
-        """A received tuple is an input once all that this row sent before on its bus agrees: then so does what others answer."""
+        """A received tuple is an input once all that this row sent before on its bus agrees: then so do the answers."""
         earlier = (other for other in self.row.sent if other.bus == message.bus and self._precedes(other, message))
         return all(self.agrees(entry) for other in earlier for entry in other.entries)
 
     def _precedes(self, sent: Message, received: Message) -> bool:
-        at = CONTRACTS[sent.bus.number].by_time
+        at = CONTRACTS[sent.bus.number].ordering
         if at is None:
             return sent.position < received.position
         completing = next((m for m in self.row.sent if m.bus == sent.bus and m.position > received.position), None)
@@ -231,8 +231,7 @@ def integer_word(row: Row, word: Word) -> dict[Monomial, int]:
     result: dict[Monomial, int] = {}
     for weight, digit in word:
         for monomial, coefficient in row.form(digit).items():
-            value = coefficient if coefficient <= P // 2 else coefficient - P
-            result[monomial] = result.get(monomial, 0) + weight * value
+            result[monomial] = result.get(monomial, 0) + weight * centred(coefficient)
     return {monomial: c for monomial, c in result.items() if c}
 
 

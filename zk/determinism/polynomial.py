@@ -96,7 +96,7 @@ def sum_interval(terms: Iterable[tuple[int, Interval]]) -> Interval:
 
 
 def balanced(polynomial: Polynomial, ranges: Mapping[int, Interval]) -> dict[Monomial, int]:
-    """A non-zero multiple of the polynomial with centred integer coefficients that make its range over the integers small.
+    """A non-zero multiple of the polynomial with centred coefficients that make its range over the integers small.
 
     A polynomial vanishes mod p exactly where this one does; the smaller the range, the fewer multiples of p it can be.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations, product
@@ -14,27 +14,25 @@ from zk.chips.buses import DELEG, PROG
 from zk.chips.frame import Columns
 from zk.determinism.cases import case_name, cases_of, coded_columns, op_of
 from zk.determinism.contracts import CONTRACTS, TABLES, Range
-from zk.determinism.correctness import Correctness
+from zk.determinism.correctness import Correctness, unexpected_messages
+from zk.determinism.obligations import Obligation, progress_obligations, range_obligations
 from zk.determinism.pair import LIMITS, Pair
-from zk.determinism.polynomial import (
-    Polynomial,
-    combine,
-    constant,
-    constant_value,
-    variable,
-    variables_of,
-)
+from zk.determinism.polynomial import Polynomial, constant_value, variable, variables_of
 from zk.determinism.question import Answer, Copy, Question
 from zk.determinism.row import Message, Row
+from zk.determinism.semantics import is_stated
 from zk.determinism.statements import Statement, statement_of
 from zk.determinism.translation import build_row
+from zk.vm.isa import OpCode
 
 LIMIT = 1_000_000
+CLAIMS = ("case", "outputs", "ranges", "progress", "messages", "semantics", "one case per input")
+CONTRADICTION = "case contradicts a constraint"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One proven or open claim about a chip in one case."""
+    """One proven or open claim about a chip in one case; `given`: columns that are the prover's choice, and why."""
 
     chip: str
     case: str
@@ -43,6 +41,7 @@ class Finding:
     method: str
     seconds: float
     detail: str = ""
+    given: tuple[str, ...] = ()
 
 
 def calls_of(machine: Machine) -> frozenset[int]:
@@ -68,15 +67,36 @@ class ChipProof:
         self.chip, self.calls, self.without = with_global(chip), calls, without
         self.statement: Statement = statement_of(chip)
 
-    def findings(self) -> Iterator[Finding]:
-        """Proves every claim; the caller decides what an open one means."""
-        rows = [row for row in map(self.row, cases_of(self.chip)) if row.feasible]
+    def findings(self, claims: Collection[str] = CLAIMS) -> Iterator[Finding]:
+        """Proves every claim, or those named; the caller decides what an open one means."""
+        rows = [self.row(case) for case in self.cases()]
         for row in rows:
-            yield self._timed(case_name(self.chip, row), "outputs", partial(self._outputs, row))
-            yield self._timed(case_name(self.chip, row), "ranges", partial(self._ranges, row))
-            if op_of(row) is not None:
-                yield from self._semantics(row)
-        yield self._timed("all", "one case per input", partial(self._distinct, rows))
+            for claim, prove in self._claims(row).items():
+                if claim in claims:
+                    finding = self._timed(case_name(self.chip, row), claim, prove)
+                    yield replace(finding, given=self._given(row)) if claim == "outputs" else finding
+        if "one case per input" in claims and len(rows) > 1:
+            yield self._timed("all", "one case per input", partial(self._distinct, rows))
+
+    def _claims(self, row: Row) -> dict[str, Callable[[], tuple[str, str]]]:
+        """The claims about one case. A case that cannot be is one open claim: proofs about it would say nothing."""
+        if not row.feasible:
+            return {"case": lambda: ("structure", CONTRADICTION)}
+        claims: dict[str, Callable[[], tuple[str, str]]] = {
+            "outputs": partial(self._outputs, row),
+            "ranges": partial(self._kept, row, range_obligations),
+            "progress": partial(self._kept, row, progress_obligations),
+        }
+        op = op_of(row)
+        if op is not None:
+            claims["messages"] = partial(self._messages, row, OpCode(op))
+            if is_stated(OpCode(op)):
+                claims["semantics"] = partial(self._effects, row)
+        return claims
+
+    def cases(self) -> list[dict[str, int]]:
+        """The cases of the chip. Raises DeterminismError where a rule that decides them is left out."""
+        return cases_of(self.chip, self.without)
 
     def row(self, case: Mapping[str, int]) -> Row:
         """A row in this case."""
@@ -103,23 +123,38 @@ class ChipProof:
     def pair(self, row: Row, known: frozenset[int] = frozenset()) -> Pair:
         """Two rows of this case in which the choices, and what is already known, agree."""
         names = self.chip.column_names
-        free = [name for name, choice in self.statement.choices.items() if row.fixed[names.index(choice.only_with)]]
-        chosen = {names.index(name) for name in (*free, *self.chip.preprocessed, *self.chip.virtual)}
+        chosen = {names.index(name) for name in self.agreeing_columns(row)}
         make = self.statement.product
         columns = Columns({name: column(number) for number, name in enumerate(names)})
         return Pair(row, None if make is None else make(columns), (chosen | known) - set(row.fixed))
+
+    def agreeing_columns(self, row: Row) -> list[str]:
+        """Columns in which two rows agree whatever they receive: choices of the case, preprocessed and virtual ones."""
+        return [*self._choices(row), *self.chip.preprocessed, *self.chip.virtual]
+
+    def _choices(self, row: Row) -> dict[str, str]:
+        """The columns that the prover chooses in this case, with the reasons why it may."""
+        names, choices = self.chip.column_names, self.statement.choices
+        return {name: c.reason for name, c in choices.items() if row.fixed[names.index(c.only_with)]}
+
+    def _given(self, row: Row) -> tuple[str, ...]:
+        by_reason: dict[str, list[str]] = {}
+        for name, reason in self._choices(row).items():
+            by_reason.setdefault(reason, []).append(name)
+        return tuple(f"{', '.join(names)}: {reason}" for reason, names in by_reason.items())
 
     def _split(self, row: Row, pair: Pair) -> tuple[str, str]:
         """The split columns agree, so each of their values is a case of its own."""
         names = self.chip.column_names
         numbers = [names.index(name) for name in self.statement.splits]
         asked, still_open = pair.asked, [names[n] for n in numbers if n not in pair.shared | set(row.fixed)]
-        for values in self.split_values(row):
-            part = self.row({**self._named_case(row), **dict(zip(self.statement.splits, values, strict=True))})
-            if part.feasible and not still_open:
-                inner = self.pair(part, frozenset(pair.shared))
-                still_open += [f"{values}: {name}" for name, _ in inner.settle()]
-                asked += inner.asked
+        for values, part in self._parts(row) if not still_open else ():
+            if not part.feasible:
+                still_open.append(f"{values}: {CONTRADICTION}")
+                continue
+            inner = self.pair(part, frozenset(pair.shared))
+            still_open += [f"{values}: {name}" for name, _ in inner.settle()]
+            asked += inner.asked
         return f"smt ({asked}), split", "; ".join(still_open)
 
     def split_values(self, row: Row) -> list[tuple[int, ...]]:
@@ -134,35 +169,37 @@ class ChipProof:
 
     # Instructions do what the ISA says
 
-    def _semantics(self, row: Row) -> Iterator[Finding]:
-        """The claim that the outputs are the effects of the instruction, where these are written down."""
-        if Correctness(row).is_stated:
-            yield self._timed(case_name(self.chip, row), "semantics", partial(self._effects, row))
+    def _messages(self, row: Row, op: OpCode) -> tuple[str, str]:
+        return "structure", "; ".join(unexpected_messages(row, op))
 
     def _effects(self, row: Row) -> tuple[str, str]:
         asked, still_open = 0, []
-        for part in self._parts(row):
+        for values, part in self._parts(row):
+            if not part.feasible:
+                still_open.append(f"{values}: {CONTRADICTION}")
+                continue
             correctness = Correctness(part)
             still_open += correctness.open_claims()
             asked += correctness.asked
         return f"smt ({asked})", "; ".join(still_open)
 
-    def _parts(self, row: Row) -> list[Row]:
-        """The row, or where the statement splits it, a feasible row for each value."""
+    def _parts(self, row: Row) -> Iterator[tuple[tuple[int, ...], Row]]:
+        """The row, or where the statement splits it, a row for each value; every one of them must be feasible."""
         if not self.statement.splits:
-            return [row]
+            yield (), row
+            return
         named = self._named_case(row)
-        parts = (
-            self.row({**named, **dict(zip(self.statement.splits, values, strict=True))})
-            for values in self.split_values(row)
-        )
-        return [part for part in parts if part.feasible]
+        for values in self.split_values(row):
+            yield values, self.row({**named, **dict(zip(self.statement.splits, values, strict=True))})
 
     # What is sent keeps the promises of its bus
 
-    def _ranges(self, row: Row) -> tuple[str, str]:
+    def _kept(self, row: Row, obligations: Callable[[Row], Iterable[Obligation]]) -> tuple[str, str]:
         asked, still_open = 0, []
-        for part in self._parts(row):
+        for values, part in self._parts(row):
+            if not part.feasible:
+                still_open.append(f"{values}: {CONTRADICTION}")
+                continue
             for name, form, bounds in obligations(part):
                 if not _is_plain(part, form, bounds):
                     asked += 1
@@ -248,23 +285,6 @@ def _same_questions(first: Row, second: Row) -> Iterator[tuple[Message, Message]
             has_keys = message.bus.kind == "permutation" or message.bus == PROG
             if has_keys and message.position in right:
                 yield message, right[message.position]
-
-
-def obligations(row: Row) -> list[tuple[str, Polynomial, Range]]:
-    """Forms with the range that their bus promises, and t < time for every access."""
-    result = []
-    for message in row.sent:
-        contract = CONTRACTS[message.bus.number]
-        for at, bounds in contract.sent.items():
-            result.append((f"{message.bus.name}[{at}] of interaction {message.position}", message.entries[at], bounds))
-    for message in row.received:
-        contract = CONTRACTS[message.bus.number]
-        completing = next((m for m in row.sent if m.bus == message.bus and m.position > message.position), None)
-        if contract.by_time is not None and completing is not None:
-            at = contract.by_time
-            gap = combine(combine(completing.entries[at], message.entries[at], -1), constant(1), -1)
-            result.append((f"time order of interaction {message.position}", gap, contract.received[at]))
-    return result
 
 
 def _is_plain(row: Row, form: Polynomial, bounds: Range) -> bool:

@@ -1,16 +1,15 @@
 """A question about one or two rows in linear integer arithmetic, for cvc5.
 
 Every residue is an integer in its range; a form that vanishes mod p equals q p for an integer q between the bounds that
-the ranges leave. Products of variables are integers of their own with the bounds of the product; a product with a bit is
-exact. So the question has at least the solutions of the row: `unsat` is a proof, `sat` need not be a counterexample.
+the ranges leave. Products of variables are integers of their own with the bounds of the product; a product with a bit
+is exact. So the question has at least the solutions of the row: `unsat` is a proof, `sat` need not be a counterexample.
 """
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-from typing import Literal as Choice
 
 import cvc5
 from cvc5 import Kind
@@ -29,10 +28,10 @@ from zk.determinism.polynomial import (
 from zk.determinism.row import Clause, Literal, Row
 from zk.vm.isa import OpCode
 
-Answer = Choice["unsat", "sat", "unknown"]
+Answer = typing.Literal["unsat", "sat", "unknown"]
 _SHARED_TERMS = 6  # longer sums of shared terms become one residue
 
-Term = Any  # cvc5.Term; the package has no types
+Term = typing.Any  # cvc5.Term; the package has no types
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +49,8 @@ Part = tuple[int, Polynomial, Copy]  # factor, polynomial, the row it is evaluat
 class Question:
     """Assertions over rows, and the solver's answer.
 
-    `limit` counts the solver's steps, not seconds, so that the answer does not depend on the load of the computer: a question
-    about an instruction chip takes 2,000 to 50,000.
+    `limit` counts the solver's steps, not seconds, so that the answer does not depend on the load of the computer: a
+    question about an instruction chip takes 2,000 to 50,000.
     """
 
     def __init__(self, limit: int, logic: str = "QF_UFLIA") -> None:
@@ -154,7 +153,7 @@ class Question:
         return self.sum_of(parts)
 
     def add_product_fact(self, factor: Term, other: Term, product: Term) -> None:
-        """Integers with product = factor * other: 0 where one of them is, else at least |other|, with the sign of the product."""
+        """Integers with product = factor * other: 0 where one of them is, else at least |other|, with its sign."""
         zero, minus = self.number(0), self.terms.mkTerm(Kind.NEG, other)
         below, above = self._strictly_less(factor, zero), self._strictly_less(zero, factor)
         negative, positive = self._strictly_less(other, zero), self._strictly_less(zero, other)

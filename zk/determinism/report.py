@@ -10,6 +10,7 @@ import numpy as np
 from rich.table import Table
 
 from zk.air.chip import Chip, Machine
+from zk.determinism.cases import cases_of
 from zk.determinism.proof import ChipProof, Finding, calls_of
 from zk.shards.machine import memory_machine, shard_machine
 from zk.vm.elf import GuestProgram
@@ -20,7 +21,7 @@ _ECALL = 0x73
 
 @cache
 def machines() -> tuple[Machine, ...]:
-    """The machine with every coprocessor and every second instance, that of a shard, and that of the memory of all shards.
+    """The machine with every coprocessor and every second instance, that of a shard, and that of all shards' memory.
 
     Their program is one instruction: chips depend on it by the heights of tables only.
     """
@@ -35,7 +36,7 @@ def machines() -> tuple[Machine, ...]:
 
 @cache
 def distinct_chips() -> dict[str, Chip]:
-    """The chips of all machines by name, without second instances: those whose expressions are those of an earlier chip."""
+    """The chips of all machines by name, without second instances: those with the expressions of an earlier chip."""
     seen: set[object] = set()
     result = {}
     for chip in (chip for machine in machines() for chip in machine.chips):
@@ -51,6 +52,12 @@ def distinct_chips() -> dict[str, Chip]:
             result[chip.name] = chip
         seen.add(key)
     return result
+
+
+@cache
+def chips_without_cases() -> frozenset[str]:
+    """Tables that only offer rows: there is nothing to prove of them."""
+    return frozenset(name for name, chip in distinct_chips().items() if not cases_of(chip))
 
 
 def calls() -> frozenset[int]:
@@ -73,9 +80,9 @@ def prove_chips(names: Sequence[str], processes: int = 1) -> Iterator[list[Findi
 
 
 def table_of(findings: Iterable[Finding]) -> Table:
-    """Chip, case, claim, whether it is proven, method and seconds."""
+    """Chip, case, claim, whether it is proven and given which choices, method and seconds."""
     table = Table("chip", "case", "claim", "result", "method", "seconds", box=None)
     for f in findings:
-        result = "proven" if f.proven else f"OPEN: {f.detail}"
+        result = ("proven" if f.proven else f"OPEN: {f.detail}") + "".join(f"; given {given}" for given in f.given)
         table.add_row(f.chip, f.case, f.claim, result, f.method, f"{f.seconds:.2f}")
     return table

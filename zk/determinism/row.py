@@ -56,12 +56,11 @@ class Message:
 class Row:
     """A row of a chip with some columns fixed.
 
-    Variables are numbered: columns, then nodes of the chip's program that are looked up or multiplied, then auxiliary ones.
-    `ranges` bound an integer representative of each variable; the width is below p, so it is unique; `domains` list the
-    values of some. `fixed` columns do not
-    occur any more. `feasible` is false where the case contradicts a constraint already. `witnesses` are columns that can be
-    chosen freely to satisfy the one constraint in which they occur; that constraint, kept in `witness_equations`, is
-    replaced by what it implies.
+    Variables are numbered: columns, then nodes of the chip's program that are looked up or multiplied, then auxiliary
+    ones. `ranges` bound an integer representative of each variable; the width is below p, so it is unique; `domains`
+    list the values of some. `fixed` columns do not occur any more. `feasible` is false where the case contradicts a
+    constraint already. `witnesses` are columns that can be chosen freely to satisfy the one constraint in which they
+    occur; that constraint, kept in `witness_equations`, is replaced by what it implies.
     """
 
     chip: Chip
@@ -148,6 +147,20 @@ class Row:
         self.ranges[number] = (max(a, low), min(b, high))
         self.feasible &= max(a, low) <= min(b, high)
         return True
+
+    def steps(self, bus: Bus) -> list[tuple[Message | None, Message | None]]:
+        """The row's tuples on a permutation bus as (received, sent next), with None where one stands alone."""
+        sent = {message.position for message in self.sent}
+        result: list[tuple[Message | None, Message | None]] = []
+        own = [message for message in (*self.received, *self.sent) if message.bus == bus]
+        for message in sorted(own, key=lambda message: message.position):
+            if message.position not in sent:
+                result.append((message, None))
+            elif result and result[-1][1] is None:
+                result[-1] = (result[-1][0], message)
+            else:
+                result.append((None, message))
+        return result
 
     def linked_clauses(self, numbers: set[int], reach: int) -> list[Clause]:
         """Clauses that share a variable with these, `reach` times over."""

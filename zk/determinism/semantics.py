@@ -1,4 +1,4 @@
-"""RV32IM as the solver sees it: what an instruction does to pc, registers and memory, written from the ISA and not from the chips.
+"""RV32IM as the solver sees it: what an instruction does, written from the ISA and not from the chips.
 
 Words are integers in [0, 2^32). MUL, DIV and their kin are missing here: their chips are proven to be functions only.
 """
@@ -19,9 +19,9 @@ SIGN = 1 << 31
 class Inputs:
     """Fields of the instruction, and the words it reads: rs1, rs2, the memory word.
 
-    `x` is a field, signed where it is an offset; `b` and `c` are the operands: of the forms that read and write one register one of
-    them is the old value of rd, of an immediate form `c` is the constant (0 for the comparisons with x0); `pairs` the bytes of b and c, lowest first. `shift` is
-    the amount mod 32 where a case fixes it.
+    `x` is a field, signed where it is an offset; `b` and `c` are the operands: of the forms that read and write one
+    register one of them is the old value of rd, of an immediate form `c` is the constant (0 for the comparisons with
+    x0); `pairs` the bytes of b and c, lowest first. `shift` is the amount mod 32 where a case fixes it.
     """
 
     pc: Integer
@@ -54,8 +54,14 @@ def signed(word: Integer) -> Integer:
     return word.is_below(SIGN).choose(word, word - WORD)
 
 
+def is_stated(op: OpCode) -> bool:
+    """Whether the effects of the instruction are written down."""
+    tables = (_BRANCHES, _LOADS, _STORES, _ALU, ("SET", "MV", "JALR", "JALRN"))
+    return any(_ALU_NAMES.get(op.name, op.name) in table for table in tables)
+
+
 def effects(op: OpCode, i: Inputs) -> Effects | None:
-    """The effects of an instruction; None where they are not written down."""
+    """The effects of an instruction; None where they are not written down, or a word they depend on is not read."""
     name = op.name
     if name in _BRANCHES and i.b is not None and i.c is not None:
         return Effects(_BRANCHES[name](i.b, i.c).choose(i.x, i.pc + 4))

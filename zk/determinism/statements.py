@@ -34,8 +34,10 @@ class Product:
 class Statement:
     """Exceptions and hints for one chip.
 
-    `choices`: columns that the prover is free to choose, by design; the outputs are then a function of inputs and choices. `splits`: columns that are proven to be determined and then enumerated, because they make products linear.
-    `setup`: ranges of preprocessed and virtual columns that setup checks. `product`: the integers that a convolution multiplies.
+    `choices`: columns that the prover is free to choose, by design; the outputs are then a function of inputs and
+    choices. `splits`: columns that are proven to be determined and then enumerated, because they make products linear.
+    `setup`: ranges of preprocessed and virtual columns that setup checks. `product`: the integers that a convolution
+    multiplies. `example`: values of columns with which the search for a counterexample starts; no proof uses them.
     """
 
     choices: Mapping[str, Choice] = field(default_factory=dict)

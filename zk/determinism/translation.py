@@ -38,9 +38,9 @@ def build_row(
 ) -> Row:
     """The row of a chip where `case` gives the values of some columns, all selectors among them.
 
-    `calls` are the numbers of the calls that some coprocessor of the machine answers. `without` names rules (constraints by
-    name, lookups by `lookup_rule`) that are left out, to ask whether they are needed. Raises DeterminismError where a
-    multiplicity is not decided by the case, and for a bus without contract.
+    `calls` are the numbers of the calls that some coprocessor of the machine answers. `without` names rules
+    (constraints by name, lookups by `lookup_rule`) that are left out, to ask whether they are needed. Raises
+    DeterminismError where a multiplicity is not decided by the case, and for a bus without contract.
     """
     builder = _RowBuilder(chip, case, without)
     row = builder.build()
@@ -135,7 +135,7 @@ class _RowBuilder:
             self.forms[node] = variable(self._variable(node))
 
     def _fix_columns(self) -> bool:
-        """Notes columns that constraints and table rows now give as constants, and forms that are 0; whether any is new."""
+        """Notes columns that constraints and table rows give as constants, and forms that are 0; whether any is new."""
         found: dict[int, int] = {}
         zeros = len(self._zeros)
         for _, node in self.constraints:
@@ -145,12 +145,13 @@ class _RowBuilder:
             linear = [monomial for monomial in form if monomial]
             if len(linear) == 1 and len(linear[0]) == 1:
                 found[linear[0][0]] = -form.get((), 0) * pow(form[linear[0]], -1, P) % P
-        for interaction in self.program.interactions:
+        for position, interaction in enumerate(self.program.interactions):
             table = TABLES.get(interaction.bus)
             if (
                 table is not None
                 and table.complete is not None
                 and constant_value(self.forms[interaction.multiplicity])
+                and lookup_rule(self.chip, position) not in self.without
             ):
                 found |= self._fixed_by_table(table, [self.forms[node] for node in interaction.message])
         self.row.fixed |= found
@@ -180,13 +181,12 @@ class _RowBuilder:
         return nodes
 
     def _boolean_nodes(self) -> set[int]:
-        """Nodes x with x (x - 1) = 0 that are no columns."""
+        """Nodes x with x (x - 1) = 0 and no further factor, which could be what is 0."""
         result = set()
         for _, node in self.constraints:
             factors = self._factors(node)
-            for x in factors:
-                if any(self._is_one_less(y, x) for y in factors):
-                    result.add(x)
+            if len(factors) == 2:
+                result |= {x for x in factors if any(self._is_one_less(y, x) for y in factors)}
         return result
 
     def _is_one_less(self, y: int, x: int) -> bool:
@@ -232,8 +232,8 @@ class _RowBuilder:
                 continue
             if multiplicity not in (1, P - 1):
                 raise DeterminismError(
-                    f"chip {self.chip.name}, interaction {position} on {bus.name}: expected multiplicity 0, 1 or -1 in the "
-                    f"case {self.row.fixed}, found {multiplicity}"
+                    f"chip {self.chip.name}, interaction {position} on {bus.name}: expected multiplicity 0, 1 or -1 "
+                    f"in the case {self.row.fixed}, found {multiplicity}"
                 )
             message = Message(bus, tuple(self.forms[node] for node in interaction.message), position)
             kind = row.looked_up if bus.kind == "lookup" else row.sent if multiplicity == 1 else row.received
