@@ -148,14 +148,15 @@ contract SettlementBatchTest is SettlementFixture {
 
     function test_priority_count_beyond_tail_is_refused() external {
         BatchHeader memory header = nextHeader();
-        header.priorityCount = 3;
+        (header.priorityCount, header.priorityHash) = (3, 0); // what the ring holds there
         submitRefused(header, abi.encodeWithSelector(ISettlement.PriorityOutOfRange.selector, 0, 2, 3));
     }
 
     function test_priority_count_below_head_is_refused() external {
+        bytes32 prefix = settlement.prefixAt(1); // what the ring still holds there
         submit(nextHeader());
         BatchHeader memory header = nextHeader();
-        (header.priorityCount, header.priorityHash) = (1, 0);
+        (header.priorityCount, header.priorityHash) = (1, prefix);
         submitRefused(header, abi.encodeWithSelector(ISettlement.PriorityOutOfRange.selector, 2, 2, 1));
     }
 
@@ -228,8 +229,8 @@ contract SettlementBatchTest is SettlementFixture {
 
     function test_other_program_is_refused() external {
         BatchHeader memory header = nextHeader();
-        bytes memory proof = prove(header);
         bytes32 other = keccak256("other program");
+        bytes memory proof = verifier.prove(other, publicInputsHash(header)); // that the verifier would accept
         vm.expectRevert(abi.encodeWithSelector(ISettlement.ProgramInactive.selector, other));
         vm.prank(operator);
         settlement.submitBatch(header, other, proof);

@@ -55,6 +55,13 @@ contract SettlementMoneyTest is SettlementFixture {
         settlement.fundInsurance(0);
     }
 
+    function test_zero_amount_is_refused_without_a_minimum_too() external {
+        Settlement.Config memory open = config();
+        open.depositMin_e6 = 0;
+        settlement = new Settlement(open, signersBody(), marketBodies(1));
+        depositRefused(alice, 0, 0, abi.encodeWithSelector(ISettlement.AmountZero.selector));
+    }
+
     function test_amount_below_the_minimum_is_refused() external {
         bytes memory refusal = abi.encodeWithSelector(ISettlement.AmountTooSmall.selector, MIN_E6, MIN_E6 - 1);
         depositRefused(alice, 0, MIN_E6 - 1, refusal);
@@ -62,8 +69,8 @@ contract SettlementMoneyTest is SettlementFixture {
 
     function test_amount_over_the_maximum_is_refused() external {
         bytes memory refusal = abi.encodeWithSelector(ISettlement.AmountTooLarge.selector, 2 ** 56, 2 ** 56 + 1);
+        fundUser(alice, 2 ** 57); // so that nothing but the maximum refuses
         depositRefused(alice, 0, 2 ** 56 + 1, refusal);
-        fundUser(alice, 2 ** 57);
         depositFor(alice, 2 ** 56);
     }
 
@@ -197,9 +204,14 @@ contract SettlementMoneyTest is SettlementFixture {
         check(settlement.isClaimed(0), "claimed");
     }
 
+    /// Bob's withdrawal waits, so the sums would cover a second payment to carol.
     function test_second_claim_is_refused() external {
         depositFor(alice, 100e6);
-        (BatchHeader memory header, Withdrawal[] memory leaves) = withdrawTo(carol, 30e6);
+        Withdrawal[] memory leaves = new Withdrawal[](2);
+        leaves[0] = Withdrawal(0, carol, 30e6, 0);
+        leaves[1] = Withdrawal(1, bob, 30e6, 0);
+        BatchHeader memory header = headerWith(leaves);
+        submit(header);
         settlement.claimWithdrawal(1, recordOf(header, 0), leaves[0], treePath(1, leaves, 0));
         claimRefused(header, leaves[0], leaves, abi.encodeWithSelector(ISettlement.AlreadyClaimed.selector, 0));
     }
@@ -236,7 +248,7 @@ contract SettlementMoneyTest is SettlementFixture {
         (BatchHeader memory header, Withdrawal[] memory leaves) = withdrawTo(carol, 30e6);
         BatchRecord memory record = recordOf(header, 0);
         Withdrawal[] memory forged = new Withdrawal[](1);
-        forged[0] = Withdrawal(0, bob, 100e6, 0);
+        forged[0] = Withdrawal(0, bob, 30e6, 0); // no more than is unclaimed
         record.withdrawalsRoot = treeRoot(1, forged);
         vm.expectRevert(abi.encodeWithSelector(ISettlement.RecordMismatch.selector, 1));
         settlement.claimWithdrawal(1, record, forged[0], new bytes32[](0));

@@ -28,6 +28,11 @@ that one constraint or one form on a bus keeps its value; and in chains of up to
 it broke. Counts are changes; a change that several rules refuse counts for each.
 Preprocessed and virtual columns are not the prover's to choose: the verifying key or the verifier fixes them.
 
+What this does not show: the rest of the trace stays as it was, so a changed output of a row is refused by the bus alone on which
+the old value is expected, whether or not a constraint ties the output to what the row reads. A column whose only rule below is a
+permutation bus (`STATE`, `MEM`, ..) is shown to reach the bus, no more. That outputs follow from inputs is judged by
+`make determinism`.
+
 Rows of padding (all selectors 0) may hold anything in their other columns, as every multiplicity is 0 there, which the
 generator proves for each chip (`zk/air/rules.py`); changes of selectors are refused there too.
 """

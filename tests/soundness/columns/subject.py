@@ -137,14 +137,24 @@ def shard_program() -> GuestProgram:
     return program([*words, *finish()], [11, 22, 33])
 
 
+@cache
+def shard_world() -> World:
+    """The run of `shard_program`."""
+    return World.honest(keys_of(shard_program()))
+
+
+def shard_witness(number: int) -> Witness:
+    """One shard of the run, or with 0 the proof of its memory."""
+    world = shard_world()
+    machine = world.machine_keys(number).machine
+    preprocessed = dict(world.preprocessed(number))
+    return Witness(world.keys.program, machine, preprocessed, world.traces[number], world.values[number], number)
+
+
 def shard_witnesses() -> Iterator[Witness]:
     """The shard of a run of several that touches most words, and the proof of the memory."""
-    world = World.honest(keys_of(shard_program()))
-    busiest = max(world.plan.shards, key=lambda shard: len(shard.touched.addresses)).number
-    for number in (busiest, 0):
-        machine = world.machine_keys(number).machine
-        preprocessed = dict(world.preprocessed(number))
-        yield Witness(world.keys.program, machine, preprocessed, world.traces[number], world.values[number], number)
+    busiest = max(shard_world().plan.shards, key=lambda shard: len(shard.touched.addresses)).number
+    yield from map(shard_witness, (busiest, 0))
 
 
 @cache

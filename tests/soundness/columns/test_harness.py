@@ -1,4 +1,7 @@
-"""The harness itself: its judge says what the trace checker says, and it notices a column that nobody constrains."""
+"""The harness itself: its judge says what the trace checker says, and it notices a column that nobody constrains and no bus carries.
+
+An output column that no constraint ties to the inputs still moves the bus that carries it, and passes here: `make determinism` judges those.
+"""
 
 from __future__ import annotations
 

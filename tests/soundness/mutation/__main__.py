@@ -25,10 +25,10 @@ def main() -> int:
     chosen = parser.parse_args().parts or ("air", "verifier", "contracts")
     runs: dict[str, Callable[[], list[Outcome]]] = {"verifier": verifier_outcomes, "contracts": _contract_outcomes}
     found = {part: _timed(part, run) for part, run in runs.items() if part in chosen}
-    record.save(found, pending=[] if "verifier" in found else None)
+    record.save(found)
     chips = _timed("air", air.all_outcomes)  # quick, and the report needs it
     parts = [chips, record.load("verifier"), record.load("contracts")]
-    record.REPORT.write_text(render(*parts, record.load_pending()))
+    record.REPORT.write_text(render(*parts))
     reviewed = {**air.REVIEWED, **record.REVIEWED}
     survivors = [o.mutant for part in parts for o in part if o.survived and o.mutant not in reviewed]
     for mutant in survivors:

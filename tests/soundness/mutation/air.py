@@ -12,7 +12,9 @@ from functools import cache
 
 import numpy as np
 
+from tests.soundness.columns.subject import shard_witness, shard_witnesses, shard_world
 from tests.soundness.mutation.outcome import Kill, Mutant, Outcome
+from tests.soundness.shards.test_needed_boundary_rules import FALSE_ROWS, SHARD
 from tests.soundness.vm.obstacles import (
     U64,
     Block,
@@ -31,7 +33,8 @@ from zk.air.check import ChipEvaluation, _sum_by_tuple, virtual_column
 from zk.air.chip import Chip, Constraint, Interaction
 from zk.air.expression import Expr, P
 
-PUBLIC = "public values"
+SHARD_CHIPS = ("BOUNDARY", "GIMG", "GZERO")  # only the machines of a run of several shards have them
+PUBLIC, PUBLIC_SHARD, PUBLIC_MEMORY = "public values", "public values of a shard", "public value of the memory"
 DELETED, NEGATED, SIGN = "deleted", "plus one", "inner sign changed"
 # Surviving mutants, and why they change nothing.
 REVIEWED: dict[Mutant, str] = {
@@ -48,6 +51,9 @@ REVIEWED: dict[Mutant, str] = {
         ): "equivalent: one of the two gates is 0, and the other term is 0 whatever its sign"
         for i in range(2)
     },
+    Mutant(
+        "GIMG", "interaction 0, R16", DELETED
+    ): "implied: GLOBAL alone refuses another shard number; the lookup gives the chip a place in the tree of its own proof",
     **{
         Mutant("DOT", f"a base element has no coefficient {i}", SIGN): "equivalent: for limbs below 2^16, "
         "lo - 2^16 hi = 0 mod p only where both are 0, as for the sum"
@@ -58,28 +64,59 @@ Contribution = tuple[U64, U64]  # messages (rows, entries), multiplicities (rows
 
 
 def chip_names() -> list[str]:
-    """The chips of the machine, in its order."""
-    return [chip.name for chip in full_witness().machine.chips]
+    """The chips of the machine, in its order, then those that only runs of several shards have."""
+    return [*(chip.name for chip in full_witness().machine.chips), *SHARD_CHIPS]
+
+
+@cache
+def honest_witness(name: str) -> Witness:
+    """A witness in which the chip has rows."""
+    if name not in SHARD_CHIPS:
+        return witness_for(name)
+    return next(witness for witness in shard_witnesses() if name in witness.traces)
 
 
 @cache
 def air_outcomes(name: str) -> list[Outcome]:
-    """All mutants of one chip of the full witness."""
-    witness = witness_for(name)
+    """All mutants of one chip."""
+    witness = honest_witness(name)
     chip = witness.chip(name)
-    is_searched = any(selector in chip.main for selector in chip.selectors)
-    found = obstacles(name) if is_searched else Obstacles({}, {})
-    lookups = {**found.lookups, **_fetches(name)}
+    found = _obstacles(chip)
     trial = HonestTrial(witness, chip)
     outcomes = list(trial.constraint_outcomes(found))
     for number, interaction in enumerate(chip.interactions):
-        outcomes += trial.interaction_outcomes(number, interaction, lookups.get(number))
-    return outcomes
+        outcomes += trial.interaction_outcomes(number, interaction, found.lookups.get(number))
+    return [*outcomes, *trial.global_outcomes()]
+
+
+def _obstacles(chip: Chip) -> Obstacles:
+    """What false rows of the chip show; chips whose selectors the verifying key fixes have none."""
+    if chip.name in SHARD_CHIPS:
+        return _shard_obstacles(chip)
+    if not any(selector in chip.main for selector in chip.selectors):
+        return Obstacles({}, {})
+    found = obstacles(chip.name)
+    return Obstacles(found.constraints, {**found.lookups, **_fetches(chip.name)})
+
+
+def _shard_obstacles(chip: Chip) -> Obstacles:
+    """From the written false rows of the boundary chips."""
+    blocks = []
+    for name, rule, row in FALSE_ROWS:
+        if name == chip.name:
+            columns = [*(row.get(column, 0) for column in chip.main), *([SHARD] if "SHARD" in chip.virtual else [])]
+            blocks.append(Block(f"written for {rule}", np.array([columns], np.uint64).T, None))
+    return find_obstacles(chip, _program_tables(), blocks, without=()) if blocks else Obstacles({}, {})
 
 
 def public_outcomes() -> list[Outcome]:
     """Mutants of the verifier's own bus terms: the buses of the honest trace do not balance any more."""
-    witness = full_witness()
+    last = shard_world().plan.shards[-1].number  # the shard that halts
+    witnesses = {PUBLIC: full_witness(), PUBLIC_SHARD: shard_witness(last), PUBLIC_MEMORY: shard_witness(0)}
+    return [outcome for place, witness in witnesses.items() for outcome in _terms_of(place, witness)]
+
+
+def _terms_of(place: str, witness: Witness) -> list[Outcome]:
     outcomes = []
     for number, term in enumerate(witness.machine.public_terms(witness.public_values)):
         message, multiplicity = _term(term.message, term.multiplicity)
@@ -92,7 +129,7 @@ def public_outcomes() -> list[Outcome]:
             changed.append((f"entry {entry} plus one", _term(raised, term.multiplicity)))
         rule = f"term {number}, {term.bus.name}"
         outcomes += [
-            Outcome(Mutant(PUBLIC, rule, change), *_imbalance((message, multiplicity), after))
+            Outcome(Mutant(place, rule, change), *_imbalance((message, multiplicity), after))
             for change, after in changed
         ]
     return outcomes
@@ -108,10 +145,11 @@ class HonestTrial:
     def __init__(self, witness: Witness, chip: Chip) -> None:
         self.chip = chip
         main, preprocessed = witness.traces[chip.name], witness.preprocessed.get(chip.name)
-        evaluation = ChipEvaluation(chip, main, preprocessed)
+        evaluation = ChipEvaluation(chip, main, preprocessed, witness.shard)
         self._program, self._values = evaluation.program, evaluation.values
+        self._global = evaluation.global_interactions()
         log_height = main.shape[1].bit_length() - 1
-        virtual = [virtual_column(kind, log_height) for kind in chip.virtual]
+        virtual = [virtual_column(kind, log_height, witness.shard) for kind in chip.virtual]
         fixed = [] if preprocessed is None else [*preprocessed]
         self._columns = np.array([*main, *fixed, *virtual], np.uint64)
 
@@ -126,7 +164,7 @@ class HonestTrial:
                 yield self._replaced(constraint, SIGN, changed, sole)
 
     def interaction_outcomes(self, number: int, interaction: Interaction, sole: SoleRows | None) -> Iterator[Outcome]:
-        """Deleted, with the negated multiplicity, and with each entry raised by one."""
+        """Deleted, and the changes of `_bus_changes`."""
         lowered = self._program.interactions[number]
         message = np.stack([self._values[entry] for entry in lowered.message], axis=1)
         multiplicity = self._values[lowered.multiplicity]
@@ -134,7 +172,23 @@ class HonestTrial:
         if number in lookups_of(self.chip, without=()):
             yield self._without(rule, sole)
         else:
-            yield Outcome(Mutant(self.chip.name, rule, DELETED), *_imbalance(before, (message, 0 * multiplicity)))
+            yield self._unused(rule, before)
+        yield from self._bus_changes(rule, before)
+
+    def global_outcomes(self) -> Iterator[Outcome]:
+        """The same of the interactions across shards."""
+        for number, (interaction, multiplicity, message) in enumerate(self._global):
+            rule = f"global interaction {number}, {interaction.bus.name}"
+            yield self._unused(rule, (message, multiplicity))
+            yield from self._bus_changes(rule, (message, multiplicity))
+
+    def _unused(self, rule: str, before: Contribution) -> Outcome:
+        message, multiplicity = before
+        return Outcome(Mutant(self.chip.name, rule, DELETED), *_imbalance(before, (message, 0 * multiplicity)))
+
+    def _bus_changes(self, rule: str, before: Contribution) -> Iterator[Outcome]:
+        """With the negated multiplicity, and with each entry raised by one."""
+        message, multiplicity = before
         negated = (message, (P - multiplicity) % P)
         yield Outcome(Mutant(self.chip.name, rule, "multiplicity negated"), *_imbalance(before, negated))
         for entry in range(message.shape[1]):
@@ -202,5 +256,5 @@ def _fetches(name: str) -> dict[int, SoleRows]:
 
 
 def all_outcomes() -> list[Outcome]:
-    """All chips of the machine, then the verifier's own terms."""
+    """All chips of all machines, then the verifier's own terms."""
     return [*(outcome for name in chip_names() for outcome in air_outcomes(name)), *public_outcomes()]

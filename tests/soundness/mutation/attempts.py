@@ -68,6 +68,10 @@ def _header_attempts(kit: Toy) -> Iterator[Attempt]:
     }
     for label, error in errors.items():
         yield _toy(kit, f"{label} changed", error, _changed(kit, label))
+    count, heights = kit.field("chip count").start, kit.field("heights")
+    end = heights.start + heights.length
+    longer = kit.proof[:count] + bytes([kit.proof[count] + 1]) + kit.proof[count + 1 : end] + b"\0" + kit.proof[end:]
+    yield _toy(kit, "a chip more, and a byte after the heights", "WrongChipCount", longer)
     yield _toy(kit, "proof for another key", "WrongVerifyingKey", _other_key(kit))
     yield _toy(kit, "another byte at the end", "WrongLength", kit.proof + b"\0")
     short = _toy(kit, "length that ends before the argument does", "WrongLength", kit.proof)

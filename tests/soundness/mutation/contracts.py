@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -33,6 +34,9 @@ VERIFIER = (
 )
 HONEST_ORIGIN = 1
 CALL_GAS = 60_000_000  # the switches cost gas
+ASSERTION = re.compile(r"(?:ConditionFalse|\w+Differs|BytesDiffer)\(")  # errors of contracts/test/Base.sol
+OTHER_ERROR = re.compile(r"panic: |EvmError: |call reverted as expected, but|.*OutOfGas|.*!=")
+VM_FAILURE = re.compile(r"EVM error \w+|execution reverted")  # what the chain says where there is no revert data
 # Not here: gas and sizes are those of the contracts without switches.
 FORGE_TESTS = ["--no-match-contract", "Gas|Size|Invariant", "--fuzz-runs", "16", "--json"]
 
@@ -61,32 +65,32 @@ def forge_outcomes(folder: Path, mutants: Sequence[ContractMutant]) -> Iterator[
     failed = _failed_tests(folder, f"0x{HONEST_ORIGIN:040x}")
     assert not failed, f"forge tests fail without a mutant: {failed}"
     for own in mutants:
-        red = _failed_tests(folder, own.origin)
+        red = [(list(Kill).index(kill_of(own, reason)), test) for test, reason in _failed_tests(folder, own.origin)]
         if not red:
             yield Outcome(own.mutant)
             continue
-        kill = _kill_of(red[0][1])
-        if kill is Kill.HONEST and own.mutant.change != "condition negated":
-            kill = Kill.ACCEPTED  # a check that is left out refuses nothing: what the test saw is what went through
-        yield Outcome(own.mutant, kill, red[0][0])
+        kill, test = min(red)  # where something false went through, that
+        yield Outcome(own.mutant, list(Kill)[kill], test)
 
 
 def _failed_tests(folder: Path, sender: str) -> list[tuple[str, str]]:
-    """(test, reason) of every red test, those first in which a call that must revert did not."""
+    """(test, reason) of every red test."""
     report = json.loads(_forge(folder, ["test", "--sender", sender, *FORGE_TESTS], TEST_SECONDS_MAX, may_fail=True))
-    red = [
+    return [
         (f"{suite.split(':')[-1]}.{name.split('(')[0]}", str(result["reason"]))
         for suite, content in report.items()
         for name, result in content["test_results"].items()
         if result["status"] != "Success"
     ]
-    return sorted(red, key=lambda test: (list(Kill).index(_kill_of(test[1])), test))
 
 
-def _kill_of(reason: str) -> Kill:
+def kill_of(own: ContractMutant, reason: str) -> Kill:
+    """What it means that a test is red for this reason."""
     if "did not revert" in reason:
         return Kill.ACCEPTED
-    return Kill.OTHER_ERROR if "!=" in reason or "Error != expected" in reason else Kill.HONEST
+    if own.weakens and ASSERTION.match(reason):
+        return Kill.ACCEPTED  # the mutant refuses nothing that the check accepts: the test saw what went through
+    return Kill.OTHER_ERROR if OTHER_ERROR.match(reason) else Kill.HONEST
 
 
 def chain_outcomes(folder: Path, mutants: Sequence[ContractMutant]) -> Iterator[Outcome]:
@@ -170,12 +174,18 @@ class _Bench:
         ]
 
     def error_of(self, transaction: dict[str, str]) -> str:
-        """Name of the error of a call, empty where it goes through."""
+        """Name of the error of a call, empty where it goes through. RuntimeError where the call was never executed."""
         answer = self._web3.provider.make_request("eth_call", [transaction, "latest"])  # type: ignore[arg-type]
         if "error" not in answer:
             return ""
-        data = str(answer["error"].get("data") or "") if isinstance(answer["error"], dict) else ""
-        return self._errors.get(data[2:10], f"failure {data[:10] or answer['error']}")
+        failure: Any = answer["error"]
+        data = failure.get("data") if isinstance(failure, dict) else None
+        if isinstance(data, str) and data.startswith("0x"):
+            return self._errors.get(data[2:10], f"failure {data[:10]}")
+        message = VM_FAILURE.match(str(failure.get("message"))) if isinstance(failure, dict) else None
+        if message is None:
+            raise RuntimeError(f"eth_call: expected revert data or a failure of the EVM, found {failure}")
+        return f"failure {message[0]}"
 
     def _verifier(self, attempt: Attempt) -> DeployedVerifier:
         for own, challenges, verifier in self._deployed:

@@ -31,16 +31,9 @@ def load(part: str) -> list[Outcome]:
     ]
 
 
-def load_pending() -> list[Mutant]:
-    """Mutants of the Python verifier that no run has covered yet; none after `make mutation`."""
-    return [Mutant(*row) for row in json.loads(RECORD.read_text()).get("pending", [])] if RECORD.exists() else []
-
-
-def save(parts: Mapping[str, Iterable[Outcome]], pending: Iterable[Mutant] | None = None) -> None:
-    """Writes the parts; the others stay as they are, and so do the pending mutants unless they are given."""
+def save(parts: Mapping[str, Iterable[Outcome]]) -> None:
+    """Writes the parts; the others stay as they are."""
     rows = {part: [_row(o) for o in parts.get(part, load(part))] for part in PARTS}
-    left = load_pending() if pending is None else pending
-    rows["pending"] = [[mutant.place, mutant.rule, mutant.change] for mutant in left]
     lines = [
         f' "{part}": [\n' + ",\n".join(f"  {json.dumps(row)}" for row in own) + "\n ]" for part, own in rows.items()
     ]

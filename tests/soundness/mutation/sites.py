@@ -1,6 +1,6 @@
 """The checks of the Python verifier and of setup, found in the sources, and the mutants of each.
 
-A check is a call of a function `check_*` or `_demand`, a `raise`, or an `observe` of the transcript. Mutants of a call: left out, its
+A check is a call of a function `check`, `check_*` or `demand`, a `raise`, or an `observe` of the transcript. Mutants of a call: left out, its
 arguments still evaluated. Of a raise: left out; of the condition above it: negated, one operand or one link of a comparison left out, a
 bound moved by one. A function that answers with a bool: always true, always false. Code of provers is left out: a prover can do what it wants.
 """
@@ -26,10 +26,15 @@ ROOT = Path(__file__).resolve().parents[3]
 SOURCES = (
     "zk/channel.py", "zk/configuration.py", "zk/hashing.py", "zk/transcript.py", "zk/machine/*.py", "zk/multilinear/*.py",
     "zk/pcs/*.py", "zk/air/rules.py", "zk/vm/machine.py", "zk/shards/bundle.py", "zk/shards/keys.py", "zk/shards/machine.py",
-    "zk/shards/verifier.py",
+    "zk/shards/verifier.py", "zk/vm/proving.py", "zk/vm/rom.py", "zk/chips/memory.py",
 )  # fmt: skip
-CALLS = re.compile(r"_?check_\w+|_demand")
-PROVER_SIDE = re.compile(r"(\w*Prover\w*|_?prove\w*|_?send\w*|stack_preprocessed|Recorder|_SetDeriver)(\..*)?")
+CALLS = re.compile(r"_?check(_\w+)?|_?demand")
+OBSERVATIONS = re.compile(r"_?observe\w*")
+PROVER_SIDE = re.compile(
+    r"(\w*Prover\w*|_?prove\w*|_?send\w*|stack_preprocessed|Recorder|_SetDeriver)(\..*)?"
+    r"|fit_traces|fit_heights|_is_admitted"  # heights that a prover may choose
+    r"|(build|fill)_\w+|check_ascending"  # chips: constraints, which have their own mutants, and traces
+)
 PROVER_MODULES = ("zk.machine.prover", "zk.machine.schedule")
 Edit = Callable[[ast.AST], None]
 _BOUNDS = {ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Lt: ast.LtE, ast.LtE: ast.Lt}
@@ -37,7 +42,10 @@ _BOUNDS = {ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Lt: ast.LtE, ast.LtE: ast.Lt}
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A mutant of a check: the function that holds it, the changed code of that function, and the errors that the check raises."""
+    """A mutant of a check: the function that holds it, the changed code of that function, and the errors that the check raises.
+
+    Those of an answer that is always true: the errors of its module.
+    """
 
     mutant: Mutant
     function: str  # qualified name in the module `mutant.place`
@@ -95,12 +103,14 @@ def _error_name(node: ast.Raise) -> str:
 
 def _sites_of(module: str, raised: dict[str, frozenset[str]]) -> Iterator[Site]:
     tree = _tree(module)
+    _check_raises(module, tree)
     nodes = list(ast.walk(tree))
+    own = frozenset(_error_name(node) for node in nodes if isinstance(node, ast.Raise))
     seen: dict[tuple[str, str], int] = {}
     for function, owner in _functions(tree):
         if PROVER_SIDE.fullmatch(function):
             continue
-        for node, rule, change, edit, errors in _mutants_of(owner, raised):
+        for node, rule, change, edit, errors in _mutants_of(owner, raised, own):
             text = f"{function}: {rule}"
             count = seen[text, change] = seen.get((text, change), 0) + 1
             label = text if count == 1 else f"{text} ({count})"
@@ -108,6 +118,25 @@ def _sites_of(module: str, raised: dict[str, frozenset[str]]) -> Iterator[Site]:
             edit(list(ast.walk(changed))[nodes.index(node)])
             code = _code_of(compile(ast.fix_missing_locations(changed), module, "exec"), function)
             yield Site(Mutant(module, label, change), function, code, errors)
+
+
+def _check_raises(module: str, tree: ast.Module) -> None:
+    """Every `raise` outside of prover code stands directly in an `if`, an `except` or a function: there `_mutants_of` finds it."""
+    left = {node for node in ast.walk(tree) if isinstance(node, ast.Raise)}
+    for name, function in _functions(tree):
+        inner = list(ast.walk(function))
+        if PROVER_SIDE.fullmatch(name):
+            left.difference_update(node for node in inner if isinstance(node, ast.Raise))
+        else:
+            left.difference_update(
+                statement
+                for node in inner
+                if isinstance(node, (ast.If, ast.ExceptHandler, ast.FunctionDef))
+                for statement in node.body
+                if isinstance(statement, ast.Raise)
+            )
+    lines = sorted(node.lineno for node in left)
+    assert not lines, f"{module}: raises that the mutation run does not know, lines {lines}"
 
 
 def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
@@ -122,26 +151,32 @@ def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
 
 
 def _mutants_of(
-    function: ast.FunctionDef, raised: dict[str, frozenset[str]]
+    function: ast.FunctionDef, raised: dict[str, frozenset[str]], own: frozenset[str]
 ) -> Iterator[tuple[ast.AST, str, str, Edit, frozenset[str]]]:
-    """(node, rule, change, edit of that node, errors of the check) for every mutant of one function."""
+    """(node, rule, change, edit of that node, errors of the check) for every mutant of one function. `own`: the errors of its module."""
     answers = isinstance(function.returns, ast.Name) and function.returns.id == "bool"
     for node in ast.walk(function):
         if answers and isinstance(node, ast.Return) and node.value is not None:
             values = [v for v in (True, False) if not (isinstance(node.value, ast.Constant) and node.value.value is v)]
             for value in values:
-                yield node, ast.unparse(node), f"always {value}", _constant(value), frozenset()
+                errors = own if value else frozenset()
+                yield node, ast.unparse(node), f"always {value}", _constant(value), errors
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             name = _called(node.value)
             if CALLS.fullmatch(name):
                 yield node, ast.unparse(node.value), "left out", _keep_arguments, raised.get(name, frozenset())
-            elif name.startswith("observe"):
+            elif OBSERVATIONS.fullmatch(name):
                 yield node, ast.unparse(node.value), "left out", _keep_arguments, frozenset()
         elif isinstance(node, ast.ExceptHandler):
             for statement in node.body:
                 if isinstance(statement, ast.Raise):
                     errors = frozenset({_error_name(statement)})
                     yield node, f"except {ast.unparse(node.type or ast.Name('all'))}", "left out", _pass, errors
+        elif isinstance(node, ast.FunctionDef):
+            for number, statement in enumerate(node.body):
+                if isinstance(statement, ast.Raise):
+                    errors = frozenset({_error_name(statement)})
+                    yield node, f"raise {_error_name(statement)}", "left out", _pass_at(number), errors
         elif isinstance(node, ast.If):
             statements = [s for s in node.body if isinstance(s, ast.Raise)]
             if statements:
@@ -175,6 +210,14 @@ def _keep_arguments(node: ast.AST) -> None:
 def _pass(node: ast.AST) -> None:
     assert isinstance(node, (ast.If, ast.ExceptHandler))
     node.body = [ast.Pass()]
+
+
+def _pass_at(number: int) -> Edit:
+    def apply(node: ast.AST) -> None:
+        assert isinstance(node, ast.FunctionDef)
+        node.body[number] = ast.Pass()
+
+    return apply
 
 
 def _mutants_of_condition(test: ast.expr) -> Iterator[tuple[str, Edit]]:

@@ -1,8 +1,8 @@
 """The checks of the contracts, found in the sources, and one tree of sources that holds every mutant.
 
-A check is an `if` whose body reverts, a revert without a condition, or a modifier on a function. Compiling takes minutes, so every
-mutant is compiled into the same code and switched on from outside: mutant n is in force in calls whose `tx.origin` is
-`origin(n)`. For that, functions that promise not to read (`pure`) become `view`.
+A check is an `if` whose body reverts, a revert without a condition, a modifier on a function, or a conjunction that a function answers
+with. Compiling takes minutes, so every mutant is compiled into the same code and switched on from outside: mutant n is in force in calls
+whose `tx.origin` is `origin(n)`. For that, functions that promise not to read (`pure`) become `view`.
 """
 
 from __future__ import annotations
@@ -17,17 +17,19 @@ from tests.soundness.mutation.outcome import Mutant
 
 CONTRACTS = Path(__file__).resolve().parents[3] / "contracts"
 SOURCES = ("src/Settlement.sol", "src/libraries/*.sol", "src/verifier/*.sol")
+VECTORS = Path("tests", "vectors", "transcript_K_v1.json")  # what the forge tests read outside of contracts/
 OTHER_FORMS = re.compile(r"\brequire\s*\(|\bassert\s*\(|\brevert\s*\(|\brevert\s*;")
 ORIGIN_BASE = 0x4D75746174650000  # "Mutate", then the number
 
 
 @dataclass(frozen=True, slots=True)
 class ContractMutant:
-    """A mutant of a check; `error` is what the check reverts with."""
+    """A mutant of a check; `error` is what the check reverts with. `weakens`: it refuses nothing that the check accepts."""
 
     number: int
     mutant: Mutant
     error: str
+    weakens: bool
 
     @property
     def origin(self) -> str:
@@ -48,7 +50,7 @@ class _Check:
     end: int
     rule: str
     error: str
-    kind: str  # "guarded" | "plain" | "modifier"
+    kind: str  # "guarded" | "plain" | "modifier" | "answer"
 
 
 def contract_mutants() -> list[ContractMutant]:
@@ -60,6 +62,8 @@ def write_mutants(folder: Path) -> None:
     """A copy of the contracts and their tests in `folder` (which must not exist) with all mutants in it, ready for forge."""
     shutil.copytree(CONTRACTS, folder, ignore=shutil.ignore_patterns("node_modules", "out*", "cache*", "broadcast"))
     (folder / "node_modules").symlink_to(CONTRACTS / "node_modules")
+    (folder.parent / VECTORS).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(CONTRACTS.parent / VECTORS, folder.parent / VECTORS)
     settings = folder / "foundry.toml"
     settings.write_text(settings.read_text().replace('deny = "warnings"', 'deny = "never"'))
     for path in _paths():
@@ -92,41 +96,49 @@ def _first_number(path: Path) -> int:
 
 def _mutated(path: Path) -> tuple[str, list[ContractMutant]]:
     text = path.read_text()
-    bare = _without_comments(text)
+    bare, code = without_comments(text, strings=True), without_comments(text)
     found = OTHER_FORMS.search(bare)
     assert found is None, f"{path.name}: `{found and found[0]}` is a form of check that the mutation run does not know"
     mutants: list[ContractMutant] = []
     seen: dict[str, int] = {}
 
-    def number(check: _Check, change: str) -> str:
-        mutant = ContractMutant(_first_number(path) + len(mutants), Mutant(path.stem, check.rule, change), check.error)
-        mutants.append(mutant)
-        return f"(tx.origin == address({ORIGIN_BASE + mutant.number}))"
+    def number(check: _Check, change: str, weakens: bool = False) -> str:
+        own = _first_number(path) + len(mutants)
+        mutants.append(ContractMutant(own, Mutant(path.stem, check.rule, change), check.error, weakens))
+        return f"(tx.origin == address({ORIGIN_BASE + own}))"
 
     pieces, position = [], 0
-    for check in sorted((*_reverts(bare), *_modifiers(bare)), key=lambda check: check.start):
+    for check in sorted((*_reverts(bare), *modifiers(bare), *_answers(bare)), key=lambda check: check.start):
         count = seen[check.rule] = seen.get(check.rule, 0) + 1
         if count > 1:
             check = _Check(check.start, check.end, f"{check.rule} ({count})", check.error, check.kind)
-        pieces += [text[position : check.start], _replacement(check, bare[check.start : check.end], number)]
+        pieces += [text[position : check.start], _replacement(check, code[check.start : check.end], number)]
         position = check.end
     return _with_switches("".join([*pieces, text[position:]])), mutants
 
 
-def _replacement(check: _Check, text: str, number: Callable[[_Check, str], str]) -> str:
+def _replacement(check: _Check, text: str, number: Callable[[_Check, str, bool], str]) -> str:
     if check.kind == "plain":
-        return f"if (!{number(check, 'left out')}) {text}"
+        return f"if (!{number(check, 'left out', True)}) {text}"
     if check.kind == "modifier":
-        return f"{text}({number(check, 'left out')})"
-    left_out, negated = number(check, "left out"), number(check, "condition negated")
+        return f"{text}({number(check, 'left out', True)})"
+    if check.kind == "answer":
+        return _with_operands(check, text, number)
+    left_out, negated = number(check, "left out", True), number(check, "condition negated", False)
+    return f"(({_with_operands(check, text, number)}) != {negated}) && !{left_out}"
+
+
+def _with_operands(check: _Check, text: str, number: Callable[[_Check, str, bool], str]) -> str:
+    """The condition with a switch for each of its operands."""
     condition = " ".join(text.split())
     for joint, off in (("||", "&& !"), ("&&", "|| ")):
         operands = _split(condition, joint)
         if len(operands) > 1:
-            parts = [f"(({own}) {off}{number(check, f'without `{own}`')})" for own in operands]
-            condition = f" {joint} ".join(parts)
-            break
-    return f"(({condition}) != {negated}) && !{left_out}"
+            # a revert that lost one of its reasons refuses less, an answer that lost one of its demands as well
+            weakens = joint == ("&&" if check.kind == "answer" else "||")
+            parts = [f"(({own}) {off}{number(check, f'without `{own}`', weakens)})" for own in operands]
+            return f" {joint} ".join(parts)
+    return condition
 
 
 def _reverts(bare: str) -> Iterator[_Check]:
@@ -147,11 +159,23 @@ def _reverts(bare: str) -> Iterator[_Check]:
             yield _Check(match.start(), match.end(), f"{function.at(match.start())}: revert", _error(match[1]), "plain")
 
 
-def _modifiers(bare: str) -> Iterator[_Check]:
-    """Uses of modifiers without parameters on functions."""
-    for name in re.findall(r"\bmodifier (\w+)\(\) \{", bare):
-        for use in re.finditer(rf"\bfunction (\w+)\([^)]*\)[^{{;]*?\b({name})\b", bare):
+def modifiers(bare: str) -> Iterator[_Check]:
+    """Uses of modifiers without parameters on functions; there must be no others."""
+    names = re.findall(r"\bmodifier (\w+)\(\) \{", bare)
+    assert len(names) == len(re.findall(r"\bmodifier\b", bare)), "a form of modifier that the run does not know"
+    for name in names:
+        uses = list(re.finditer(rf"\bfunction (\w+)\([^)]*\)[^{{;]*?\b({name})\b", bare))
+        assert len(uses) + 1 == len(re.findall(rf"\b{name}\b", bare)), f"a use of {name} that the run does not find"
+        for use in uses:
             yield _Check(use.start(2), use.end(2), f"{use[1]}: modifier {name}", name, "modifier")
+
+
+def _answers(bare: str) -> Iterator[_Check]:
+    """Conjunctions and disjunctions that a function answers with."""
+    function = _Names(bare)
+    for match in re.finditer(r"\breturn ([^;]*(?:&&|\|\|)[^;]*);", bare):
+        condition = " ".join(match[1].split())
+        yield _Check(match.start(1), match.end(1), f"{function.at(match.start())}: return {condition}", "", "answer")
 
 
 def _with_switches(text: str) -> str:
@@ -180,9 +204,16 @@ def _error(name: str) -> str:
     return name.split(".")[-1]
 
 
-def _without_comments(text: str) -> str:
-    """The text with comments and strings as blanks, positions unchanged."""
-    return re.sub(r"//[^\n]*|/\*.*?\*/", lambda match: re.sub(r"[^\n]", " ", match[0]), text, flags=re.DOTALL)
+def without_comments(text: str, *, strings: bool = False) -> str:
+    """The text with comments, and if asked what stands in strings, as blanks, positions unchanged."""
+
+    def blank(match: re.Match[str]) -> str:
+        if match[0][0] not in "\"'":
+            return re.sub(r"[^\n]", " ", match[0])
+        return match[0][0] + " " * (len(match[0]) - 2) + match[0][-1] if strings else match[0]
+
+    literal = r"""\"(?:[^"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'"""
+    return re.sub(rf"{literal}|//[^\n]*|/\*.*?\*/", blank, text, flags=re.DOTALL)
 
 
 def _closing(text: str, opening: int) -> int:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from tests.soundness.columns.subject import shard_witnesses
 from tests.soundness.mutation.air import (
     DELETED,
     REVIEWED,
+    SHARD_CHIPS,
     HonestTrial,
     air_outcomes,
     chip_names,
+    honest_witness,
     public_outcomes,
 )
 from tests.soundness.mutation.outcome import Kill
 from tests.soundness.vm.obstacles import Block, Obstacles, find_obstacles
 from tests.soundness.vm.test_needed_constraints import tables
-from tests.soundness.vm.witness import full_witness, witness_for
+from tests.soundness.vm.witness import full_witness
 from zk.air.chip import Chip
 from zk.chips.buses import R16
 
@@ -27,9 +32,18 @@ def test_every_mutant_of_the_chip_is_killed_or_reviewed(name: str) -> None:
     survivors = {outcome.mutant for outcome in outcomes if outcome.survived}
     assert survivors == {mutant for mutant in REVIEWED if mutant.place == name}
     assert len({outcome.mutant for outcome in outcomes}) == len(outcomes)
-    chip = witness_for(name).chip(name)
+    chip = honest_witness(name).chip(name)
     deleted = sum(outcome.mutant.change == DELETED for outcome in outcomes)
-    assert deleted == len(chip.constraints) + len(chip.interactions)
+    assert deleted == len(chip.constraints) + len(chip.interactions) + len(chip.global_interactions)
+
+
+def test_chips_of_all_machines_are_covered() -> None:
+    """Chips of the shards and of the memory proof have mutants of their own, or the polynomials of a chip that has."""
+    known = {replace(chip.lower(), name="") for chip in full_witness().machine.chips}
+    for witness in shard_witnesses():
+        others = [chip for chip in witness.machine.chips if chip.name not in SHARD_CHIPS]
+        assert {replace(chip.lower(), name="") for chip in others} <= known
+        assert not any(chip.global_interactions for chip in others)
 
 
 def test_every_mutant_of_the_public_terms_is_killed() -> None:

@@ -28,26 +28,36 @@ def all_cases() -> dict[str, Case]:
 
 
 def outcome_of(site: Site, cases: Sequence[Case]) -> Outcome:
-    """The first case expecting an error of this check in which something false is accepted; else the first case that turns red."""
-    best = Outcome(site.mutant)
+    """The first case expecting an error of this check in which something false is accepted; else the first case that turns red; else the
+    first case that does not end in time."""
+    best = late = Outcome(site.mutant)
     ranked = sorted(cases, key=lambda case: _rank(site, case))
     for case in ranked:
         if best.kill is not None and _rank(site, case) > 0:
             break
         found = judged(site, case)
-        if found is not None and (best.kill is None or found[0] is Kill.ACCEPTED):
-            best = Outcome(site.mutant, found[0], case.name, found[1])
+        if found is None:
+            continue
+        outcome = Outcome(site.mutant, found[0], case.name, found[1])
+        if _is_late(outcome):
+            late = outcome if late.survived else late
+        elif best.kill is None or outcome.kill is Kill.ACCEPTED:
+            best = outcome
         if best.kill is Kill.ACCEPTED:
             break
-    return best
+    return late if best.survived else best
+
+
+def _is_late(outcome: Outcome) -> bool:
+    """The case had no end: seen, but it says nothing about what the check refuses."""
+    return TimeoutError.__name__ in outcome.detail
 
 
 def _rank(site: Site, case: Case) -> int:
-    """Cases that expect an error of this check first, then honest ones, then the others. A predicate that is always true may have to do
-    with any error."""
+    """Cases that expect an error of this check first, then honest ones, then the others."""
     if case.error is None:
         return 1
-    return 0 if case.error.__name__ in site.errors or site.mutant.change == "always True" else 2
+    return 0 if case.error.__name__ in site.errors else 2
 
 
 def judged(site: Site, case: Case) -> Red | None:
@@ -59,7 +69,7 @@ def judged(site: Site, case: Case) -> Red | None:
 
 @contextmanager
 def _time_limit() -> Iterator[None]:
-    """A mutant that makes a case run for minutes (one makes a search exponential) is noticed as well."""
+    """Ends a case that a mutant makes run for minutes (one makes a search exponential)."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise TimeoutError(f"no end within {SECONDS_MAX} s")
@@ -79,12 +89,14 @@ def verifier_outcomes() -> list[Outcome]:
     wrong = [found for found in map(Case.judge, cases) if found is not None]
     assert not wrong, f"cases that are red without a mutant: {wrong}"
     known = {outcome.mutant: outcome for outcome in record.load("verifier")}
-    return [_still(site, known.get(site.mutant)) or outcome_of(site, cases) for site in verifier_sites()]
+    return [_still(site, known.get(site.mutant), cases) or outcome_of(site, cases) for site in verifier_sites()]
 
 
-def _still(site: Site, known: Outcome | None) -> Outcome | None:
-    """The recorded outcome, where its case still turns red in the same way; saves the search for another one."""
-    if known is None or known.killer not in all_cases():
+def _still(site: Site, known: Outcome | None, cases: Sequence[Case]) -> Outcome | None:
+    """The recorded outcome, where its case still turns red in the same way and no case can show more; saves the search for another one."""
+    if known is None or known.killer not in all_cases() or _is_late(known):
+        return None
+    if known.kill is not Kill.ACCEPTED and any(_rank(site, case) == 0 for case in cases):
         return None
     found = judged(site, all_cases()[known.killer])
     return Outcome(site.mutant, found[0], known.killer, found[1]) if found and found[0] is known.kill else None
